@@ -1,0 +1,331 @@
+"""
+Patroni as seen from a server of the cluster: who leads, who follows, how far behind, and the
+dynamic configuration that all members share.
+
+Loaded on every minion. The cluster is the pillar (``postgresql_*``), the server is the node whose
+``host`` is this minion's id. Where a function takes ``node``, it may be the node's name or its
+host, and defaults to this server.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import contextmanager
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from pgha.errors import NotFoundError, PghaError
+    from pgha.patroni import access, dynamic, rollout, waits
+    from pgha.patroni import status as brief
+    from pgha.pg import probe
+    from pgha.pg.settings import member_settings
+    from pgha.render import patroni as declared
+    from pgha.render.accounts import MONITOR
+    from pgha.topology import Topology
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error.name
+
+__virtualname__ = "patroni"
+__func_alias__ = {"reload_": "reload"}
+
+
+def __virtual__():
+    if MISSING:
+        return False, f"Python package {MISSING} is missing; install requirements/salt.txt"
+    return __virtualname__
+
+
+def status(node=None, cluster=None):
+    """
+    Return what a node and its cluster are now: role, state, timeline, lag in bytes, leader,
+    members, pending restart, paused. Takes at most 5 seconds and never fails: ``error`` says why
+    something is unknown.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' patroni.status
+        salt controller.lan patroni.status node=postgres-node-2
+
+    node
+        Name or host. Defaults to this server.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, asked = _asked(node, cluster)
+    with _operator_errors():
+        return brief.node_status(topology, asked, access.client_for(topology, asked))
+
+
+def members(cluster=None):
+    """
+    Return every member with name, host, role, state, timeline and lag in bytes, as this server's
+    Patroni knows them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan patroni.members
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, here = _asked(None, cluster)
+    with _operator_errors():
+        found = access.client_for(topology, here).cluster().members
+        return [brief.member_line(topology, member) for member in found]
+
+
+def leader(cluster=None):
+    """
+    Return the name of the leader, None when there is none.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan patroni.leader
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, here = _asked(None, cluster)
+    with _operator_errors():
+        found = access.client_for(topology, here).cluster().leader
+        return found.name if found else None
+
+
+def is_leader(node=None, cluster=None):
+    """
+    Return whether a node holds the leader key and takes writes, by its own word.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' patroni.is_leader
+
+    node
+        Name or host. Defaults to this server.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, asked = _asked(node, cluster)
+    with _operator_errors():
+        return access.client_for(topology, asked).is_primary()
+
+
+def history(cluster=None):
+    """
+    Return every change of the timeline: when, why, and who became leader.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan patroni.history
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, here = _asked(None, cluster)
+    with _operator_errors():
+        lines = access.client_for(topology, here).history()
+        return [dataclasses.asdict(line) for line in lines]
+
+
+def config(cluster=None):
+    """
+    Return the dynamic configuration as it is in etcd.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan patroni.config
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, here = _asked(None, cluster)
+    with _operator_errors():
+        return access.client_for(topology, here).config()
+
+
+def config_changes(cluster=None):
+    """
+    Return what differs between the dynamic configuration in etcd and the declared one, as
+    ``{key: {old, new}}``; empty when nothing does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan patroni.config_changes
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, here = _asked(None, cluster)
+    with _operator_errors():
+        client = access.client_for(topology, here)
+        return dynamic.plan_config(client.config(), declared.dynamic_config(topology)).changes
+
+
+def config_apply(cluster=None):
+    """
+    Bring the dynamic configuration to the declared one and return what was changed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan patroni.config_apply
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, here = _asked(None, cluster)
+    with _operator_errors():
+        client = access.client_for(topology, here, _password("restapi"))
+        return dynamic.apply_config(client, declared.dynamic_config(topology)).changes
+
+
+def config_rollout(parameters=(), deadline=30, cluster=None):
+    """
+    Wait until every member runs with changed parameters or says that it must restart for them.
+
+    Returns ``pending_restart`` ({member: {parameter: {old_value, new_value}}}), ``advice`` (what
+    to run for them, or an empty text) and ``late`` (a sentence per member that is behind).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan patroni.config_rollout '[work_mem]'
+
+    parameters
+        Names of PostgreSQL parameters that were changed. None of them: do not wait.
+    deadline
+        Seconds. Defaults to 30.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, _ = _asked(None, cluster)
+    wanted = declared.dynamic_config(topology)["postgresql"]["parameters"]
+    with _operator_errors():
+        taken = rollout.wait_taken(
+            topology,
+            lambda node: access.client_for(topology, node),
+            lambda node, names: _effective(topology, node, names),
+            {name: wanted.get(name) for name in parameters},
+            deadline,
+        )
+        return {
+            "pending_restart": taken.reasons,
+            "advice": rollout.restart_advice(topology, taken),
+            "late": list(taken.late),
+        }
+
+
+def reload_(node=None, cluster=None):
+    """
+    Make a node's Patroni read its configuration file again; it does so within moments.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' patroni.reload
+
+    node
+        Name or host. Defaults to this server.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, asked = _asked(node, cluster)
+    with _operator_errors():
+        access.client_for(topology, asked, _password("restapi")).reload()
+        return True
+
+
+def wait_leader(deadline=60, cluster=None):
+    """
+    Wait until a member leads by its own word and return its name.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan patroni.wait_leader deadline=120
+
+    deadline
+        Seconds. Defaults to 60.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, here = _asked(None, cluster)
+    with _operator_errors():
+        return waits.wait_leader(
+            topology, here, lambda node: access.client_for(topology, node), deadline
+        )
+
+
+def wait_streaming(members=(), deadline=120, cluster=None):
+    """
+    Wait until members stream from the leader on its timeline and return all members.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan patroni.wait_streaming '[postgres-node-2, builder.lan]'
+
+    members
+        Names or hosts. Defaults to every declared node.
+    deadline
+        Seconds. Defaults to 120.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, here = _asked(None, cluster)
+    with _operator_errors():
+        return waits.wait_streaming(
+            topology, here, lambda node: access.client_for(topology, node), deadline, members
+        )
+
+
+def _asked(node, cluster):
+    """The topology and the node that a call is about."""
+    with _operator_errors():
+        topology = Topology.from_pillar(__pillar__, cluster)
+        return topology, topology.node(node or __grains__["id"])
+
+
+def _effective(topology, node, names):
+    # The superuser may log in on its own server only; the monitor may ask every member.
+    settings = member_settings(topology, node, MONITOR, _password("monitor"))
+    return probe.effective_settings(settings, names)
+
+
+def _password(name):
+    passwords = (__pillar__.get("pgha") or {}).get("passwords") or {}
+    if name not in passwords:
+        raise NotFoundError(
+            f"{__grains__['id']} has no secrets in its pillar; run the deploy from the Salt "
+            "master, which generates them, or check ext_pillar there."
+        )
+    return passwords[name]
+
+
+@contextmanager
+def _operator_errors():
+    try:
+        yield
+    except PghaError as err:
+        raise CommandExecutionError(str(err)) from err

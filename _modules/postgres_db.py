@@ -1,0 +1,188 @@
+"""
+Roles and databases of the cluster. Everything that writes runs on the leader's server, as the
+superuser, over TLS to the server's own address.
+
+The cluster is the pillar (``postgresql_*``); passwords and verifiers come from the Salt master's
+secrets (``pgha`` in the pillar) and are never returned.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from pgha.errors import NotFoundError, PghaError
+    from pgha.pg import converge, probe
+    from pgha.pg.databases import DatabaseSpec
+    from pgha.pg.roles import declared_roles
+    from pgha.pg.settings import member_settings
+    from pgha.render.accounts import MONITOR, SUPERUSER
+    from pgha.topology import Topology
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error.name
+
+__virtualname__ = "postgres_db"
+
+APPLY_TIMEOUT_S = 30.0
+"""CREATE DATABASE copies a template and waits for a checkpoint."""
+
+
+def __virtual__():
+    if MISSING:
+        return False, f"Python package {MISSING} is missing; install requirements/salt.txt"
+    return __virtualname__
+
+
+def facts(node=None, cluster=None):
+    """
+    Return what a node's PostgreSQL says of itself: in_recovery, version, postmaster_start_time,
+    server_ip, lsn.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postgres_db.facts
+
+    node
+        Name or host. Defaults to this server.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        topology = Topology.from_pillar(__pillar__, cluster)
+        asked = topology.node(node or __grains__["id"])
+        settings = member_settings(topology, asked, MONITOR, _secret("passwords", "monitor"))
+        return probe.server_facts(settings)
+
+
+def converged(cluster=None):
+    """
+    Return what differs between the declared roles and databases and the real ones; empty when
+    nothing does. Verifiers are compared and never returned.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-1.lan postgres_db.converged
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    return {**role_changes(cluster), **database_changes(cluster)}
+
+
+def role_changes(cluster=None):
+    """
+    Return what differs between the declared roles and the real ones, as ``{role: {old, new}}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-1.lan postgres_db.role_changes
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        topology = Topology.from_pillar(__pillar__, cluster)
+        return converge.plan_roles(_leader(topology), _roles(topology))
+
+
+def apply_roles(cluster=None):
+    """
+    Create and repair the roles, passwords included, and return what was changed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-1.lan postgres_db.apply_roles
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        topology = Topology.from_pillar(__pillar__, cluster)
+        return converge.apply_roles(_leader(topology), _roles(topology))
+
+
+def database_changes(cluster=None):
+    """
+    Return what differs between the declared databases and the real ones: the application's, the
+    heartbeat table, PgBouncer's lookup function.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-1.lan postgres_db.database_changes
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        topology = Topology.from_pillar(__pillar__, cluster)
+        return converge.plan_databases(_leader(topology), _database(topology))
+
+
+def apply_databases(cluster=None):
+    """
+    Create and repair the databases and what they hold, and return what was changed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-1.lan postgres_db.apply_databases
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        topology = Topology.from_pillar(__pillar__, cluster)
+        return converge.apply_databases(_leader(topology), _database(topology))
+
+
+def _leader(topology):
+    """This server's PostgreSQL as superuser; it must be the leader's."""
+    return member_settings(
+        topology,
+        topology.node(__grains__["id"]),
+        SUPERUSER,
+        _secret("passwords", "superuser"),
+        timeout_s=APPLY_TIMEOUT_S,
+    )
+
+
+def _roles(topology):
+    names = ("superuser", "replicator", "rewind", "monitor", "pgbouncer", "app")
+    return declared_roles(topology, {name: _secret("verifiers", name) for name in names})
+
+
+def _database(topology):
+    return DatabaseSpec(topology.app_database, topology.app_user)
+
+
+def _secret(kind, name):
+    secrets = (__pillar__.get("pgha") or {}).get(kind) or {}
+    if name not in secrets:
+        raise NotFoundError(
+            f"{__grains__['id']} has no secrets in its pillar; run the deploy from the Salt "
+            "master, which generates them, or check ext_pillar there."
+        )
+    return secrets[name]
+
+
+@contextmanager
+def _operator_errors():
+    try:
+        yield
+    except PghaError as err:
+        raise CommandExecutionError(str(err)) from err

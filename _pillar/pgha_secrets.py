@@ -1,0 +1,47 @@
+"""Hand each minion the secrets of its own role, and nothing else.
+
+Configured on the master::
+
+    ext_pillar:
+      - pgha_secrets:
+          state_dir: /var/lib/pgha-state
+
+A database node sees its own certificates and the passwords of the roles it runs; the controller
+also sees the Coolify token; any other minion sees nothing. Secrets are made by the deploy, never
+here. An error leaves the pillar without secrets and is logged on the master.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from pgha.errors import PghaError
+from pgha.roles import secrets_for
+from pgha.secrets import SecretStore
+from pgha.topology import Topology
+
+log = logging.getLogger(__name__)
+
+
+def ext_pillar(minion_id, pillar, state_dir="/var/lib/pgha-state"):
+    """
+    Return ``{"pgha": {...}}`` for a minion with a role in the cluster, ``{}`` for any other.
+
+    minion_id
+        The minion that asks.
+    pillar
+        Its pillar so far: the declared topology.
+    state_dir
+        Where the master keeps its secrets.
+    """
+    if "postgresql_nodes" not in pillar:
+        return {}
+    try:
+        topology = Topology.from_pillar(pillar)
+        store = SecretStore.of(Path(state_dir), topology)
+        return secrets_for(minion_id, topology, store)
+    except PghaError as error:
+        # Raising here would take the whole pillar away, and with it the way to see the error.
+        log.error("No secrets for %s: %s", minion_id, error)
+        return {}

@@ -1,0 +1,165 @@
+"""The steps of `salt-run state.orchestrate postgres.deploy`, run on the Salt master.
+
+Each is a state of its own so that the summary reads as the list of what was checked and changed;
+the work is in ``pgha.deploy``. They share one look at the servers, made by :func:`checked`.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+try:
+    from pgha.deploy import check, steps
+    from pgha.deploy.deployment import Deployment
+    from pgha.errors import PghaError
+    from pgha.lock import RunLock
+    from pgha.pki import Pki
+    from pgha.secrets import SecretStore
+    from pgha.topology import Topology
+    from pgha_master.fleet import SaltFleet
+    from pgha_master.progress import Progress
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error.name
+
+__virtualname__ = "postgres"
+
+CONTEXT_KEY = "pgha_deployment"
+
+
+def __virtual__():
+    if MISSING:
+        return False, f"Python package {MISSING} is missing; install requirements/salt.txt"
+    if __opts__.get("__role") != "master":
+        return False, "the states of postgres.deploy run on the Salt master, by salt-run"
+    return __virtualname__
+
+
+def checked(name, cluster=None):
+    """
+    The pillar is valid, every minion answers, servers and Coolify are fit; no other deploy runs.
+
+    name
+        A sentence; not used.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    return _run(name, cluster, lambda deployment: {})
+
+
+def secrets_present(name, cluster=None):
+    """
+    Passwords, the CA and a certificate per node and component exist on the master.
+
+    name
+        A sentence; not used.
+    """
+    return _run(name, cluster, _ensure_secrets)
+
+
+def servers_configured(name, cluster=None):
+    """Every server has its directories, files, images and the hostname."""
+    return _run(name, cluster, steps.configure_servers)
+
+
+def etcd_running(name, cluster=None):
+    """etcd has quorum with the planned voters, and its learners."""
+    return _run(name, cluster, steps.run_etcd)
+
+
+def leader_running(name, cluster=None):
+    """PostgreSQL has a leader; a new cluster is initialised on the preferred primary."""
+    return _run(name, cluster, steps.run_leader)
+
+
+def replicas_running(name, cluster=None):
+    """Every other node streams on the leader's timeline."""
+    return _run(name, cluster, steps.run_replicas)
+
+
+def database_configured(name, cluster=None):
+    """Dynamic configuration, roles and databases are as declared."""
+    return _run(name, cluster, steps.configure_database)
+
+
+def routers_running(name, cluster=None):
+    """Every server has a router."""
+    return _run(name, cluster, steps.run_routers)
+
+
+def applications_told(name, cluster=None):
+    """Services tagged ``postgresql`` resolve the hostname to their own server's router."""
+    return _run(name, cluster, steps.tell_applications)
+
+
+def proved(name, cluster=None):
+    """Every server writes through the hostname and every replica shows what was written."""
+    return _run(name, cluster, steps.prove)
+
+
+def _run(name, cluster, action):
+    ret = {"name": name, "result": True, "changes": {}, "comment": "Already as declared."}
+    try:
+        outcome = action(_deployment(cluster))
+    except (PghaError, OSError) as error:
+        ret["result"] = False
+        ret["comment"] = str(error)
+        return ret
+    changes, comments = outcome if isinstance(outcome, tuple) else (outcome, [])
+    ret["changes"] = changes
+    if changes:
+        ret["result"] = None if __opts__["test"] else True
+        ret["comment"] = "Would be changed." if __opts__["test"] else "Changed."
+    if comments:
+        ret["comment"] = " ".join([ret["comment"], *comments])
+    return ret
+
+
+def _deployment(cluster):
+    if CONTEXT_KEY not in __context__:
+        deployment = Deployment(
+            topology=Topology.from_pillar(__pillar__, cluster),
+            fleet=SaltFleet(__opts__),
+            step=Progress().step,
+            test=bool(__opts__["test"]),
+        )
+        deployment.keep.append(_locked(deployment))
+        check.check(deployment)
+        __context__[CONTEXT_KEY] = deployment
+    return __context__[CONTEXT_KEY]
+
+
+def _locked(deployment):
+    """Two deploys at once are an error; the kernel releases the lock of a killed one."""
+    state_dir = _state_dir()
+    if not state_dir.is_dir():
+        raise PghaError(
+            f"{state_dir} does not exist on the Salt master; create it with mode 0700, "
+            "or set pgha_state_dir in the master's configuration"
+        )
+    held = ExitStack()
+    path = state_dir / f".{deployment.topology.cluster}.lock"
+    held.enter_context(RunLock(path, f"deploy of {deployment.topology.cluster}"))
+    return held
+
+
+def _ensure_secrets(deployment):
+    with deployment.step("passwords and certificates exist"):
+        if deployment.test:
+            return {}
+        store = SecretStore.of(_state_dir(), deployment.topology)
+        pki = Pki(store.root / "pki")
+        created = store.ensure_all(deployment.topology)
+        created += [f"pki/{name}" for name in pki.ensure_ca()]
+        created += [
+            f"pki/nodes/{name}" for name in pki.ensure_node_certificates(deployment.topology)
+        ]
+        if created:
+            check.refresh_pillar(deployment)
+        return {secret: {"old": None, "new": "created"} for secret in created}
+
+
+def _state_dir():
+    return Path(__opts__.get("pgha_state_dir", "/var/lib/pgha-state"))

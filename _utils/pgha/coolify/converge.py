@@ -1,0 +1,318 @@
+"""Make Coolify hold the cluster's stacks, and start those that do not run.
+
+A run that finds everything in place makes four requests. Whether a stack's containers run is the
+caller's knowledge (Coolify's status is up to minutes old): `not_running` names those that do not,
+and nothing else that already exists is ever started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pgha.coolify import ground as reading
+from pgha.coolify.client import CoolifyClient
+from pgha.coolify.creating import (
+    Pace,
+    Place,
+    create_stack,
+    ensure_environment,
+    ensure_project,
+    replace_stack,
+)
+from pgha.coolify.ground import ComposeOf, Ground
+from pgha.coolify.models import Project, Server
+from pgha.coolify.stacks import (
+    COMPONENTS,
+    Action,
+    DesiredStack,
+    Plan,
+    StackPlan,
+    plan_stacks,
+    wanted_names,
+)
+from pgha.coolify.stacks import stack_name as name_of
+from pgha.coolify.starting import Startable, start_stacks
+from pgha.errors import FailedError, NotFoundError
+from pgha.topology import Node, Topology
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a run covers.
+
+    `not_running`: stacks whose containers do not run now, as seen by Docker on the servers.
+    `apply_changes`: recreate the containers of running stacks whose compose text has changed.
+    `test`: change nothing, report what would be done.
+    """
+
+    components: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    not_running: frozenset[str] = frozenset()
+    apply_changes: bool = False
+    test: bool = False
+
+
+@dataclass
+class Outcome:
+    """What a run did, or would do under `test`.
+
+    `changes`: `{thing: {"old", "new"}}` of what is stored. `started` and `recreated`: starts that
+    Coolify has queued. `already_starting`: left alone because a start job is at work.
+    `pending_recreate`: running, but from an older compose text than the stored one.
+    """
+
+    changes: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
+    recreated: list[str] = field(default_factory=list)
+    already_starting: list[str] = field(default_factory=list)
+    pending_recreate: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
+
+    def as_dict(self, requests: int) -> dict[str, Any]:
+        """All of it, and the number of requests it took."""
+        return {**self.__dict__, "requests": requests}
+
+
+def wish(
+    topology: Topology,
+    *,
+    components: Sequence[str] | None = None,
+    nodes: Sequence[str] | None = None,
+    not_running: Sequence[str] = (),
+    apply_changes: bool = False,
+    test: bool = False,
+) -> Wish:
+    """Check the operator's words; empty `components` or `nodes` mean all.
+
+    Raises:
+        NotFoundError: an unknown component, node, or stack in `not_running`.
+    """
+    known = {
+        name_of(topology.cluster, node.name, component)
+        for node, component in wanted_names(topology, COMPONENTS, topology.nodes)
+    }
+    for name in not_running:
+        if name not in known:
+            raise NotFoundError(
+                f"'{name}' is not a stack of cluster {topology.cluster}; those are named "
+                "<cluster>-<node>-<component>."
+            )
+    return Wish(
+        reading.chosen_components(components),
+        reading.chosen_nodes(topology, nodes),
+        frozenset(not_running),
+        apply_changes,
+        test,
+    )
+
+
+def converge(
+    client: CoolifyClient,
+    topology: Topology,
+    wanted: Wish,
+    compose_of: ComposeOf,
+    pace: Pace | None = None,
+) -> Outcome:
+    """Read, compare, refuse on any problem, then act.
+
+    Raises:
+        FailedError: problems found before anything was changed (all of them), or starts that
+            Coolify refused.
+    """
+    version = client.version()
+    ground = reading.read_ground(client, topology, wanted.nodes)
+    plan = reading.plan_for(ground, topology, wanted.components, wanted.nodes, compose_of)
+    _refuse_on_problems(client, topology, version, ground, plan)
+    run = _Run(client, topology, wanted, pace or Pace())
+    run.outcome.advice.extend(filter(None, [reading.version_advice(version, client.url)]))
+    run.switch_cleanup_off(ground)
+    run.store(ground, plan)
+    run.start(plan)
+    return run.outcome
+
+
+def store_one(
+    client: CoolifyClient,
+    topology: Topology,
+    *,
+    name: str,
+    server: str,
+    compose: str,
+    apply_changes: bool = False,
+    test: bool = False,
+) -> Outcome:
+    """Store one stack of any name in the cluster's environment; a new one is not started.
+
+    Args:
+        server: name, address or uuid of a server as Coolify knows it.
+        apply_changes: recreate the containers when the text of an existing stack has changed.
+
+    Raises:
+        NotFoundError: Coolify has no such server.
+        FailedError: several services have the name, or it runs on another server.
+    """
+    ground = reading.read_ground(client, topology, ())
+    desired = DesiredStack(
+        topology.cluster, name, reading.only_server(ground.servers, server, client.url), compose
+    )
+    services = ground.environment.services if ground.environment else ()
+    plan = plan_stacks([desired], services, ground.servers)
+    if plan.problems:
+        raise FailedError(plan.problems[0])
+    run = _Run(client, topology, Wish((), (), frozenset(), apply_changes, test), Pace())
+    run.store(ground, plan)
+    return run.outcome
+
+
+def _refuse_on_problems(
+    client: CoolifyClient, topology: Topology, version: str, ground: Ground, plan: Plan
+) -> None:
+    too_old = reading.version_problem(version, client.url)
+    problems = [*([too_old] if too_old else []), *ground.matched.problems, *plan.problems]
+    if len(problems) == 1:
+        raise FailedError(problems[0])
+    if problems:
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        raise FailedError(
+            f"Coolify is not ready for cluster {topology.cluster}; nothing was changed:{lines}"
+        )
+
+
+class _Run:
+    """One converge run: the wish, the client and what has been done so far."""
+
+    def __init__(self, client: CoolifyClient, topology: Topology, wanted: Wish, pace: Pace) -> None:
+        self._client = client
+        self._topology = topology
+        self._wanted = wanted
+        self._pace = pace
+        self._uuids: dict[str, str] = {}
+        self.outcome = Outcome()
+
+    def switch_cleanup_off(self, ground: Ground) -> None:
+        for server in _unique(ground.matched.of_node.values()):
+            if server.nightly_cleanup:
+                self._switch_off(server)
+
+    def _switch_off(self, server: Server) -> None:
+        if not self._wanted.test:
+            try:
+                self._client.disable_docker_cleanup(server.uuid)
+            except NotFoundError:
+                self.outcome.advice.append(
+                    f"This Coolify cannot switch the nightly clean-up of {server.name} off by API "
+                    "(4.3.0 and newer can): switch it off under Servers > Docker Cleanup."
+                )
+                return
+        self._changed(f"nightly clean-up of {server.name}", "on", "off")
+
+    def store(self, ground: Ground, plan: Plan) -> None:
+        place = self._place(ground)
+        for stack in plan.stacks:
+            self._store(place, stack)
+
+    def _place(self, ground: Ground) -> Place:
+        """Project and environment, created when missing (not under `test`)."""
+        settings = self._topology.coolify
+        project, environment = ground.project, ground.environment
+        if project is None:
+            self._changed(f"project {settings.project}", None, settings.project)
+        if self._wanted.test:
+            automatic = project is None and settings.environment == "production"
+            if environment is None and not automatic:
+                self._environment_changed()
+            return Place(project or Project("", settings.project), settings.environment)
+        project = project or ensure_project(self._client, self._topology)
+        if environment is None:
+            _, created = ensure_environment(self._client, project, settings.environment)
+            if created:
+                self._environment_changed()
+        return Place(project, settings.environment)
+
+    def _store(self, place: Place, stack: StackPlan) -> None:
+        name = stack.desired.name
+        if stack.observed is not None:
+            self._uuids[name] = stack.observed.uuid
+        if stack.action is not Action.NOTHING:
+            self.outcome.changes[name] = stack.change
+        if stack.action in (Action.CREATE, Action.REPLACE):
+            self._create(place, stack)
+        elif stack.action is Action.UPDATE or stack.recreate_pending:
+            self._update(stack)
+
+    def _create(self, place: Place, stack: StackPlan) -> None:
+        if self._wanted.test:
+            return
+        if stack.action is Action.REPLACE and stack.observed is not None:
+            uuid = replace_stack(self._client, place, stack.desired, stack.observed, self._pace)
+        else:
+            uuid = create_stack(self._client, place, stack.desired, self._pace)
+        self._uuids[stack.desired.name] = uuid
+
+    def _update(self, stack: StackPlan) -> None:
+        """Store a changed text, and say or do what the running containers then need."""
+        if stack.desired.name in self._wanted.not_running:
+            self._write(stack, pending=False)
+        elif self._wanted.apply_changes:
+            self.outcome.recreated.append(stack.desired.name)
+            # In two steps: should the first fail in Coolify, the mark still says what is due.
+            self._write(stack, pending=True)
+            self._recreate(stack)
+        else:
+            self.outcome.pending_recreate.append(stack.desired.name)
+            self._write(stack, pending=True)
+
+    def _write(self, stack: StackPlan, *, pending: bool) -> None:
+        stored = stack.action is Action.NOTHING and pending == stack.recreate_pending
+        if self._wanted.test or stored:
+            return
+        self._client.update_service(
+            self._uuids[stack.desired.name],
+            what=f"change the stack {stack.desired.name}",
+            compose=stack.desired.compose if stack.action is Action.UPDATE else None,
+            description=str(stack.desired.mark(recreate_pending=pending)),
+        )
+
+    def _recreate(self, stack: StackPlan) -> None:
+        if not self._wanted.test:
+            self._client.update_service(
+                self._uuids[stack.desired.name],
+                what=f"recreate the containers of {stack.desired.name}",
+                description=str(stack.desired.mark()),
+                recreate=True,
+            )
+
+    def start(self, plan: Plan) -> None:
+        stacks: list[StackPlan] = []
+        for stack in plan.stacks:
+            if not self._to_be_started(stack):
+                continue
+            if stack.observed is not None and stack.observed.starting:
+                self.outcome.already_starting.append(stack.desired.name)
+            else:
+                stacks.append(stack)
+        if self._wanted.test:
+            self.outcome.started = [stack.desired.name for stack in stacks]
+        else:
+            self.outcome.started = start_stacks(self._client, [self._startable(s) for s in stacks])
+
+    def _to_be_started(self, stack: StackPlan) -> bool:
+        is_new = stack.action in (Action.CREATE, Action.REPLACE)
+        return is_new or stack.desired.name in self._wanted.not_running
+
+    def _startable(self, stack: StackPlan) -> Startable:
+        name = stack.desired.name
+        return Startable(name, self._uuids[name], stack.desired.server.uuid)
+
+    def _environment_changed(self) -> None:
+        name = self._topology.coolify.environment
+        self._changed(f"environment {name}", None, name)
+
+    def _changed(self, what: str, old: str | None, new: str) -> None:
+        self.outcome.changes[what] = {"old": old, "new": new}
+
+
+def _unique(servers: Any) -> list[Server]:
+    return list({server.uuid: server for server in servers}.values())

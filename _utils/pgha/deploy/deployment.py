@@ -1,0 +1,124 @@
+"""What one deploy knows while it runs: the declared cluster and the one look at everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pgha.deploy.fleet import Fleet, values
+from pgha.errors import FailedError
+from pgha.render.compose import stack_name
+from pgha.topology import Node, Topology
+
+Step = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass
+class Deployment:
+    """One run of ``postgres.deploy`` (or of its ``test=True`` plan).
+
+    Attributes:
+        topology: the validated configuration.
+        fleet: the servers.
+        step: context manager that shows what is being done.
+        test: only say what would be done.
+        facts: :func:`pgha.node.facts.gather` per minion id, filled by the check.
+        survey: ``coolify.survey`` of the controller, filled by the check.
+    """
+
+    topology: Topology
+    fleet: Fleet
+    step: Step
+    test: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+    survey: dict[str, Any] = field(default_factory=dict)
+    keep: list[object] = field(default_factory=list)
+
+    @property
+    def hosts(self) -> list[str]:
+        """Minion ids of the database nodes."""
+        return [node.host for node in self.topology.nodes]
+
+    @property
+    def controller(self) -> str:
+        """Minion id of the only minion that holds the Coolify token."""
+        return self.topology.coolify.controller
+
+    @property
+    def minions(self) -> list[str]:
+        """Every minion that takes part, the controller included, without repetition."""
+        return list(dict.fromkeys([*self.hosts, self.controller]))
+
+    def ask_one(self, minion: str, function: str, *arguments: Any, **keywords: Any) -> Any:
+        """Call a function on one minion; raises with its sentence when it fails or is silent."""
+        keywords.setdefault("cluster", self.topology.cluster)
+        return values(self.fleet.ask([minion], function, *arguments, **keywords))[minion]
+
+    def is_live(self, node: Node, component: str) -> bool:
+        """Whether Docker on that server showed every container of the stack running."""
+        states = self.live_states(node, component)
+        return bool(states) and all(state == "running" for state in states.values())
+
+    def live_states(self, node: Node, component: str) -> Mapping[str, str]:
+        """``{service: state}`` of a stack's containers when the servers were looked at."""
+        stacks: Mapping[str, Any] = self.facts[node.host]["stacks"]
+        found: Mapping[str, str] = stacks.get(stack_name(self.topology, node, component), {})
+        return found
+
+    def needs_work(self, nodes: Iterable[Node], component: str) -> list[Node]:
+        """Nodes whose stack is missing in Coolify, outdated there, or not running on the server."""
+        stacks = self.survey["stacks"]
+        return [
+            node
+            for node in nodes
+            if not self.is_live(node, component)
+            or not stacks.get(stack_name(self.topology, node, component), {}).get("current")
+        ]
+
+    def converge_stacks(self, nodes: Sequence[Node], component: str) -> dict[str, Any]:
+        """Let the controller create, update and start the stacks that need it; return the changes.
+
+        No request reaches Coolify when every stack is current and runs.
+        """
+        work = self.needs_work(nodes, component)
+        if not work:
+            return {}
+        stopped = [
+            stack_name(self.topology, node, component)
+            for node in work
+            if not self.is_live(node, component)
+        ]
+        answer = self.ask_one(
+            self.controller,
+            "coolify.converge",
+            components=[component],
+            nodes=[node.name for node in work],
+            not_running=stopped,
+            test=self.test,
+            timeout_s=60,
+        )
+        return _stack_changes(answer)
+
+
+def _stack_changes(answer: Mapping[str, Any]) -> dict[str, Any]:
+    changes = dict(answer["changes"])
+    for stack in answer["started"]:
+        changes.setdefault(stack, {"old": "not running", "new": "started"})
+    return changes
+
+
+def single_state(
+    deployment: Deployment, minion: str, function: str, **keywords: Any
+) -> dict[str, Any]:
+    """Run one state on one minion and return its changes; raises FailedError with its comment."""
+    answer = deployment.fleet.ask(
+        [minion], "state.single", function, test=deployment.test, queue=True, timeout_s=120,
+        **keywords,
+    )  # fmt: skip
+    (state,) = values(answer)[minion].values()
+    if state["result"] is False:
+        raise FailedError(f"{minion}: {state['comment']}")
+    changes: dict[str, Any] = state["changes"]
+    return changes

@@ -1,0 +1,105 @@
+"""One look at a server before a deploy touches it: everything the pre-flight rules need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pgha.errors import PghaError
+from pgha.node.docker import Container, Docker
+from pgha.node.ports import Listener, listeners
+from pgha.render.compose import STACK_COMPONENTS, stack_name
+from pgha.topology import Node, Topology
+
+IMAGE_ARCHIVES = Path("/var/lib/pgha/images")
+DATA_ROOT = Path("/var/lib/pgha")
+
+
+def gather(topology: Topology, node: Node, docker: Docker) -> dict[str, Any]:
+    """Return what this server is like, JSON-ready.
+
+    Keys: ``docker`` (version or None), ``problems`` (list of sentences), ``stacks``
+    (``{stack: {service: state}}``), ``images`` (``{reference: "present"|"archive"|"missing"}``),
+    ``listeners`` (``[{port, address, process}]`` of ports that none of our running stacks owns),
+    ``networks`` (``{name: [subnet]}``) and ``free_bytes`` on the file system of the data.
+    """
+    facts: dict[str, Any] = {"docker": None, "problems": [], "stacks": {}, "images": {}}
+    facts["networks"] = {}
+    facts["free_bytes"] = free_bytes(DATA_ROOT)
+    try:
+        facts["docker"] = docker.version()
+        facts["stacks"] = stacks_here(topology, node, docker.containers())
+        facts["images"] = image_sources(topology, docker)
+        facts["networks"] = docker.networks()
+    except PghaError as error:
+        facts["problems"].append(str(error))
+    facts["listeners"] = [vars(found) for found in _foreign_listeners(topology, node, facts)]
+    return facts
+
+
+def stacks_here(
+    topology: Topology, node: Node, containers: Iterable[Container]
+) -> dict[str, dict[str, str]]:
+    """Map each of this node's stacks to ``{service: state}`` of its containers."""
+    names = {slug(stack_name(topology, node, part)): part for part in STACK_COMPONENTS}
+    stacks: dict[str, dict[str, str]] = {part: {} for part in STACK_COMPONENTS}
+    for container in containers:
+        component = names.get(container.stack)
+        if component:
+            stacks[component][container.service] = container.state
+    return {stack_name(topology, node, part): found for part, found in stacks.items()}
+
+
+def slug(name: str) -> str:
+    """The form in which Coolify writes a name into container labels (contract 3.3)."""
+    return name.lower().replace("_", "-")
+
+
+def image_sources(topology: Topology, docker: Docker) -> dict[str, str]:
+    """Tell for each image whether it is ``present``, loadable from an ``archive``, ``missing``."""
+    references = image_references(topology)
+    return {
+        reference: "present" if image else ("archive" if archive(reference).exists() else "missing")
+        for reference, image in docker.image_ids(references).items()
+    }
+
+
+def image_references(topology: Topology) -> list[str]:
+    """The images that the stacks of a node use."""
+    return [topology.images.etcd, topology.images.patroni, topology.images.router]
+
+
+def archive(reference: str) -> Path:
+    """Where the archive of an image is kept on each server: ``/`` and ``:`` become ``_``."""
+    return IMAGE_ARCHIVES / (reference.replace("/", "_").replace(":", "_") + ".tar")
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes for non-root on the file system that holds ``path`` or its nearest parent."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def component_ports(topology: Topology) -> Mapping[str, frozenset[int]]:
+    """The TCP ports that each stack opens on the server's own address."""
+    return {
+        "etcd": frozenset({topology.etcd_client_port, topology.etcd_peer_port}),
+        "patroni": frozenset({topology.member_port, topology.restapi_port}),
+        "router": frozenset({topology.port, topology.replica_port, topology.pool_port}),
+    }
+
+
+def _foreign_listeners(
+    topology: Topology, node: Node, facts: Mapping[str, Any]
+) -> Iterable[Listener]:
+    """Listeners on ports of stacks that do not run here: those ports are taken by somebody else."""
+    ports: set[int] = set()
+    for component, component_port in component_ports(topology).items():
+        states = facts["stacks"].get(stack_name(topology, node, component), {})
+        if "running" not in states.values():
+            ports |= component_port
+    return listeners(ports, {node.ip, "127.0.0.1"} if os.geteuid() == 0 else {node.ip})

@@ -1,0 +1,49 @@
+"""What one PostgreSQL says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pgha.errors import RefusedError
+from pgha.pg.session import Connection, session
+from pgha.pg.settings import ConnectSettings
+
+_FACTS = """
+SELECT pg_is_in_recovery(), current_setting('server_version'),
+       pg_postmaster_start_time()::text, inet_server_addr()::text,
+       CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+            ELSE pg_current_wal_lsn() END::text
+"""
+
+_SETTINGS = "SELECT name, setting, unit FROM pg_settings WHERE name = ANY(%s)"
+
+
+def server_facts(settings: ConnectSettings) -> dict[str, Any]:
+    """Keys: in_recovery, version, postmaster_start_time, server_ip (None on a socket), lsn."""
+    with session(settings) as connection:
+        row = connection.execute(_FACTS).fetchone()
+    assert row is not None
+    names = ("in_recovery", "version", "postmaster_start_time", "server_ip", "lsn")
+    return dict(zip(names, row, strict=True))
+
+
+def effective_settings(
+    settings: ConnectSettings, names: list[str]
+) -> dict[str, tuple[str, str | None]]:
+    """``{name: (value, unit)}`` as the server runs now; unknown names are left out."""
+    with session(settings) as connection:
+        rows = connection.execute(_SETTINGS, (names,)).fetchall()
+    return {name: (value, unit) for name, value, unit in rows}
+
+
+def require_leader(connection: Connection, settings: ConnectSettings) -> None:
+    """Refuse to go on at a replica, where every write would fail.
+
+    Raises:
+        RefusedError: the server is in recovery.
+    """
+    row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+    if row and row[0]:
+        raise RefusedError(
+            f"{settings.source} is a replica; run this on the leader, which `patroni.leader` names."
+        )

@@ -1,0 +1,107 @@
+"""etcd: configuration file and certificates of one member (etcd 3.5).
+
+Option names: etcd 3.5 ``--help`` and its ``etcd.conf.yml.sample``. Unknown keys of that file are
+ignored without a word, so the tests start a real etcd with it where one is installed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from pgha.render.entities import ManagedFile
+from pgha.render.material import Secrets, ca_file, certificate_files
+from pgha.render.places import CA, ETCD, ETCD_VOLUME, IN_CONTAINER, ROOT, config_directory
+from pgha.topology import Node, Topology
+
+COMPONENT = "etcd"
+QUOTA_BYTES = 2 * 1024**3
+
+
+def files(topology: Topology, node: Node, secrets: Secrets) -> list[ManagedFile]:
+    """Everything in ``/etc/pgha/<cluster>/etcd``.
+
+    ``server.*`` is etcd's own, also between peers. ``client.*`` is for tools on this server, run
+    as root: the minion's modules and the ``etcdctl`` wrapper.
+    """
+    directory = config_directory(topology, COMPONENT)
+    text = yaml.safe_dump(config(topology, node), sort_keys=False, width=1000)
+    return [
+        ManagedFile(f"{directory}/etcd.yml", text, 0o644, ROOT, ROOT, False, COMPONENT),
+        ca_file(secrets, directory, COMPONENT),
+        *certificate_files(secrets, "etcd-server", directory, "server", ETCD, COMPONENT),
+        *certificate_files(secrets, "etcd-client", directory, "client", ROOT, COMPONENT),
+    ]
+
+
+def config(topology: Topology, node: Node) -> dict[str, Any]:
+    """The content of etcd.yml.
+
+    ``initial-cluster`` and its state only count while the data directory is empty; they never
+    change with the live membership, so that an unchanged pillar means an unchanged file.
+    """
+    return {
+        "name": node.name,
+        "data-dir": f"{ETCD_VOLUME}/data",
+        **_urls(topology, node),
+        "initial-cluster": initial_cluster(topology, node),
+        "initial-cluster-token": topology.cluster,
+        "initial-cluster-state": "new" if node.name in topology.voters else "existing",
+        "client-transport-security": _mutual_tls(),
+        "peer-transport-security": _mutual_tls(),
+        "heartbeat-interval": 100,
+        "election-timeout": 1000,
+        "quota-backend-bytes": QUOTA_BYTES,
+        "auto-compaction-mode": "periodic",
+        "auto-compaction-retention": "1h",
+        "experimental-initial-corrupt-check": True,
+        "log-level": "warn",
+    }
+
+
+def initial_cluster(topology: Topology, node: Node) -> str:
+    """The members that must exist when this one first starts, as ``name=url,...``.
+
+    All voters start together and name each other. A joining learner must name exactly the members
+    that the cluster then has: the voters, the learners before it, and itself (etcd checks the
+    number and the peer addresses).
+    """
+    names = topology.voters
+    if node.name in topology.learners:
+        names += topology.learners[: topology.learners.index(node.name) + 1]
+    return ",".join(f"{name}={peer_url(topology, topology.node(name))}" for name in names)
+
+
+def client_url(topology: Topology, node: Node) -> str:
+    """Where a member answers clients."""
+    return f"https://{node.url_host}:{topology.etcd_client_port}"
+
+
+def peer_url(topology: Topology, node: Node) -> str:
+    """Where a member answers other members."""
+    return f"https://{node.url_host}:{topology.etcd_peer_port}"
+
+
+def voter_urls(topology: Topology) -> list[str]:
+    """The client addresses of all voters; a learner refuses requests, so clients get only these."""
+    return [client_url(topology, topology.node(name)) for name in topology.voters]
+
+
+def _urls(topology: Topology, node: Node) -> dict[str, str]:
+    local = f"https://127.0.0.1:{topology.etcd_client_port}"
+    return {
+        "listen-client-urls": f"{client_url(topology, node)},{local}",
+        "advertise-client-urls": client_url(topology, node),
+        "listen-peer-urls": peer_url(topology, node),
+        "initial-advertise-peer-urls": peer_url(topology, node),
+    }
+
+
+def _mutual_tls() -> dict[str, Any]:
+    return {
+        "cert-file": f"{IN_CONTAINER}/server.crt",
+        "key-file": f"{IN_CONTAINER}/server.key",
+        "client-cert-auth": True,
+        "trusted-ca-file": CA,
+    }

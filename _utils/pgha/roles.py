@@ -1,0 +1,56 @@
+"""What a minion may see of the cluster's secrets: its own role's, and nothing else.
+
+| minion                       | sees                                                            |
+|------------------------------|-----------------------------------------------------------------|
+| a node of the cluster        | CA certificate, its own certificates and keys, the passwords    |
+|                              | that run the cluster, the verifiers of the PostgreSQL roles     |
+| the controller               | the Coolify token                                               |
+| any other                    | nothing                                                         |
+
+The application's password goes to no minion: the servers need its verifier only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pgha.pki import Pki
+from pgha.secrets import POSTGRESQL_ROLES, SecretStore
+
+if TYPE_CHECKING:
+    from pgha.topology import Topology
+
+NODE_PASSWORDS = ("superuser", "replicator", "rewind", "pgbouncer", "monitor", "restapi")
+NODE_VERIFIERS = POSTGRESQL_ROLES
+
+
+def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[str, Any]:
+    """The pillar of one minion.
+
+    Returns:
+        ``{}`` or ``{"pgha": {...}}``. For a node: ``ca_crt`` (PEM), ``node`` ({component:
+        {"crt", "key"}}, PEM), ``passwords`` ({name: text}), ``verifiers`` ({role: SCRAM text}). For
+        the controller: ``coolify_token``, left out while the operator has not written it.
+
+    Raises:
+        NotFoundError: the secrets have not been created yet.
+        DamagedStateError: a file of the state directory cannot be used.
+    """
+    store.check_owner(topology)
+    visible: dict[str, Any] = {}
+    if topology.has_host(minion_id):
+        visible |= _node_secrets(minion_id, topology, store)
+    if minion_id == topology.coolify.controller:
+        token = store.coolify_token()
+        visible |= {"coolify_token": token} if token else {}
+    return {"pgha": visible} if visible else {}
+
+
+def _node_secrets(minion_id: str, topology: Topology, store: SecretStore) -> dict[str, Any]:
+    pki = Pki(store.root / "pki")
+    return {
+        "ca_crt": pki.ca_certificate(),
+        "node": pki.node_bundle(topology.node(minion_id).name),
+        "passwords": {name: store.read(name) for name in NODE_PASSWORDS},
+        "verifiers": {role: store.scram_verifier(role) for role in NODE_VERIFIERS},
+    }

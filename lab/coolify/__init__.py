@@ -1,0 +1,1 @@
+"""A local stand-in for Coolify's Services API; README.md in this folder says what it does."""

@@ -1,0 +1,180 @@
+"""The servers' containers: what they should be, what they are, and a way into them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.docker import Completed, docker, inspect
+from lab.errors import LabError, NotUpError
+from lab.instance import Instance, Server
+from lab.mounts import bind_mounts, volume_mounts
+
+STOP_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class InsideFile:
+    """A file for a server. ``content`` stays out of the repr: it may be a key."""
+
+    path: str
+    content: str = field(repr=False)
+    mode: int = 0o644
+
+    @property
+    def sha256(self) -> str:
+        """What server-facts reports for it once it is there."""
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+def run(
+    instance: Instance,
+    server: Server | str,
+    argv: Sequence[str],
+    *,
+    stdin: bytes | str | None = None,
+    timeout_s: float = 120,
+) -> Completed:
+    """Run ``argv`` as root on a server and return its outcome, whatever the exit status.
+
+    ``server`` is a Server or any of its names. Raises NotUpError when the server does not run.
+    """
+    found = instance.server(server) if isinstance(server, str) else server
+    interactive = ["--interactive"] if stdin is not None else []
+    done = docker(
+        "exec", *interactive, found.host, *argv, stdin=stdin, timeout_s=timeout_s, check=False
+    )
+    if done.returncode and _is_gone(done.stderr):
+        raise NotUpError(
+            f"{found.host} does not run: start it with `python3 -m lab up --instance {instance.name}`."
+        )
+    return done
+
+
+def _is_gone(stderr: str) -> bool:
+    said = stderr.lower()
+    return said.startswith("error") and (
+        "no such container" in said or "is not running" in said or "is paused" in said
+    )
+
+
+def facts(instance: Instance, server: Server, *options: str) -> dict[str, Any] | None:
+    """What ``server-facts`` says on the server; None while it cannot answer.
+
+    Raises NotUpError when the server does not run.
+    """
+    done = run(instance, server, ["server-facts", *options], timeout_s=60)
+    if done.returncode:
+        return None
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def put_files(instance: Instance, server: Server, files: Iterable[InsideFile]) -> None:
+    """Write files on a server, owned by root; content goes through a pipe, never a command line."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for file in files:
+            entry = tarfile.TarInfo(file.path.lstrip("/"))
+            data = file.content.encode()
+            entry.mode, entry.size = file.mode, len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    unpack = ["tar", "-x", "-p", "--no-overwrite-dir", "-C", "/"]
+    done = run(instance, server, unpack, stdin=archive.getvalue())
+    if done.returncode:
+        raise LabError(
+            f"{server.host} did not take its files: {done.stderr.strip()}; run `up` again."
+        )
+
+
+def container_arguments(instance: Instance, server: Server) -> list[str]:
+    """What a server's container is made from, apart from image and rights."""
+    arguments = ["--name", server.host, "--hostname", server.host]
+    arguments += ["--network", instance.network, "--ip", server.ip]
+    arguments += [
+        "--label",
+        f"pgha.instance={instance.name}",
+        "--label",
+        f"pgha.node={server.node}",
+    ]
+    arguments += ["--restart", "no", "--stop-timeout", str(STOP_SECONDS)]
+    arguments += ["--tmpfs", "/run:rw,exec,mode=755", "--log-opt", "max-size=5m"]
+    for other in instance.servers:
+        if other is not server and other.host != server.host:
+            arguments += ["--add-host", f"{other.host}:{other.ip}"]
+    if server.is_controller:
+        arguments += ["--env", "SERVER_SERVICES=salt-master coolify"]
+    for mount in (*volume_mounts(instance, server), *bind_mounts(instance, server)):
+        arguments += ["--volume", mount]
+    return arguments
+
+
+def config_hash(arguments: Sequence[str], image_id: str) -> str:
+    """Tells whether a container is still what it should be."""
+    return hashlib.sha256("\0".join((*arguments, image_id)).encode()).hexdigest()[:16]
+
+
+def next_action(
+    container: dict[str, Any] | None, *, wanted_hash: str, network: str, network_id: str
+) -> str:
+    """What a container needs: create, recreate, start, unpause, connect or nothing."""
+    if container is None:
+        return "create"
+    endpoint = container["NetworkSettings"]["Networks"].get(network)
+    status = container["State"]["Status"]
+    stale = container["Config"]["Labels"].get("pgha.config") != wanted_hash
+    if stale or status in ("dead", "removing"):
+        return "recreate"
+    if status in ("exited", "created"):
+        # A stopped container remembers the id of its network, and never finds a new one of that name.
+        return "start" if endpoint and endpoint["NetworkID"] == network_id else "recreate"
+    if endpoint is None or endpoint["NetworkID"] != network_id:
+        return "connect"
+    return "unpause" if status == "paused" else "nothing"
+
+
+def ensure_container(
+    instance: Instance, server: Server, *, image_id: str, network_id: str, rights: Sequence[str]
+) -> str:
+    """Bring a server's container to where it should be; the action that took."""
+    arguments = container_arguments(instance, server)
+    wanted = config_hash(arguments, image_id)
+    found = inspect("container", server.host).get(server.host)
+    _refuse_stranger(instance, server, found)
+    action = next_action(found, wanted_hash=wanted, network=instance.network, network_id=network_id)
+    if action == "recreate":
+        remove_container(server, gently=True)
+    if action in ("create", "recreate"):
+        docker("run", "--detach", "--label", f"pgha.config={wanted}", *rights, *arguments, image_id)
+    elif action == "connect":
+        docker("network", "connect", "--ip", server.ip, instance.network, server.host)
+    elif action in ("start", "unpause"):
+        docker(action, server.host)
+    return action
+
+
+def _refuse_stranger(instance: Instance, server: Server, container: dict[str, Any] | None) -> None:
+    if container and container["Config"]["Labels"].get("pgha.instance") != instance.name:
+        raise LabError(
+            f"A container named {server.host} is there already and is not of the lab {instance.name}:"
+            f" remove it (docker rm -f {server.host}), then run `up` again."
+        )
+
+
+def remove_container(server: Server, *, gently: bool) -> None:
+    """Remove a server's container, after an orderly stop when ``gently``; its volumes stay."""
+    if gently:
+        docker(
+            "stop",
+            "--time",
+            str(STOP_SECONDS),
+            server.host,
+            check=False,
+            timeout_s=STOP_SECONDS + 30,
+        )
+    docker("rm", "--force", server.host, check=False)

@@ -1,0 +1,76 @@
+"""What Salt's own loader makes of the tree: everything loads, errors are sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from salt.exceptions import CommandExecutionError
+
+FUNCTIONS = (
+    "coolify.version", "coolify.survey", "coolify.converge", "coolify.tag_clients",
+    "patroni.status", "patroni.wait_leader", "patroni.wait_streaming",
+    "etcd_cluster.status", "etcd_cluster.wait_quorum",
+    "postgres_node.facts", "postgres_node.prove", "postgres_node.routes",
+)  # fmt: skip
+STATES = (
+    "coolify.project_present", "coolify.environment_present", "coolify.service_present",
+    "coolify.service_running", "coolify.service_absent",
+    "patroni.config_present", "etcd_cluster.member_present",
+    "postgres_db.roles_present", "postgres_db.databases_present",
+    "postgres_node.files_present", "postgres_node.images_present",
+)  # fmt: skip
+
+
+def test_every_function_is_loaded(caller: Any) -> None:
+    assert set(FUNCTIONS) - set(caller.cmd("sys.list_functions")) == set()
+
+
+def test_every_state_is_loaded(caller: Any) -> None:
+    assert set(STATES) - set(caller.cmd("sys.list_state_functions")) == set()
+
+
+def test_every_function_can_be_documented(caller: Any) -> None:
+    """A signature that cannot be inspected breaks `salt '*' sys.argspec` and with it the API."""
+    for module in ("coolify", "patroni", "etcd_cluster", "postgres_node", "postgres_db"):
+        assert caller.cmd("sys.argspec", module)
+
+
+def test_wrong_pillar_is_a_sentence(caller: Any) -> None:
+    caller.sminion.opts["pillar"]["patroni_ttl"] = 10
+    try:
+        with pytest.raises(CommandExecutionError, match="patroni_ttl"):
+            caller.sminion.functions["postgres_node.facts"]()
+    finally:
+        caller.sminion.opts["pillar"]["patroni_ttl"] = 30
+
+
+def test_node_sls_renders_for_a_node(caller: Any) -> None:
+    states = caller.cmd("state.show_sls", "postgres.node")
+    assert isinstance(states, dict), states
+    functions = {
+        next(key for key in state if not key.startswith("__")) for state in states.values()
+    }
+    assert functions == {"postgres_node"}
+
+
+def test_plan_of_a_server_touches_nothing(caller: Any) -> None:
+    planned = caller.cmd(
+        "state.single", "postgres_node.directories_present", "directories", test=True
+    )
+    (state,) = planned.values()
+    assert state["result"] is None
+    assert "/etc/pgha/coolify_postgres" in state["changes"]
+
+
+def test_leader_sls_renders(caller: Any) -> None:
+    states = caller.cmd("state.show_sls", "postgres.leader")
+    assert isinstance(states, dict), states
+    assert len(states) == 3
+
+
+def test_deploy_orchestration_lists_every_step(caller: Any) -> None:
+    states = caller.cmd("state.show_sls", "postgres.deploy")
+    assert isinstance(states, dict), states
+    assert len(states) == 10
+    assert all("failhard" in str(state) for state in states.values())

@@ -1,0 +1,164 @@
+"""What is wrong is said in one clear error before anything is touched."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.test_a_deploy import _admin
+from tests.support.lab import Deploy, Lab, eventually
+
+
+def refused(lab: Lab, *words: str, deploy: Deploy | None = None) -> str:
+    """A deploy must fail with one error that has all the words, and leave containers alone."""
+    containers = lab.containers()
+    done = deploy or lab.deploy()
+    assert done.code != 0
+    failure = done.failure
+    assert all(word in failure for word in words), failure
+    assert "Traceback" not in done.stdout + done.stderr
+    assert lab.containers() == containers
+    return failure
+
+
+def changed_node(lab: Lab, index: int, **changes: Any) -> list[dict[str, Any]]:
+    nodes = [dict(node) for node in lab.nodes()]
+    nodes[index].update(changes)
+    return nodes
+
+
+WRONG_PILLARS = {
+    "duplicate ip": (
+        lambda lab: {"postgresql_nodes": changed_node(lab, 1, ip=lab.nodes()[0]["ip"])},
+        ["ip", "postgres-node-1", "postgres-node-2"],
+    ),
+    "two primaries": (
+        lambda lab: {"postgresql_nodes": changed_node(lab, 1, role="primary")},
+        ["primary", "postgres-node-2"],
+    ),
+    "unknown version": (lambda lab: {"postgresql_version": 14}, ["postgresql_version", "14", "15"]),
+    "ttl 10": (lambda lab: {"patroni_ttl": 10}, ["patroni_ttl", "10", "20"]),
+    "even voters": (
+        lambda lab: {"etcd_voters": ["postgres-node-1", "postgres-node-2"]},
+        ["etcd_voters", "odd"],
+    ),
+    "misspelt key": (
+        lambda lab: {"postgresql_hostnme": "db.example"},
+        ["postgresql_hostnme", "postgresql_hostname"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_PILLARS)
+def test_wrong_pillar(cluster: Lab, case: str) -> None:
+    overrides, words = WRONG_PILLARS[case]
+    with cluster.declared(**overrides(cluster)):
+        refused(cluster, *words)
+
+
+def test_all_pillar_errors_come_at_once(cluster: Lab) -> None:
+    with cluster.declared(patroni_ttl=10, postgresql_version=14, postgresql_port=70000):
+        refused(cluster, "patroni_ttl", "postgresql_version", "postgresql_port")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"status": 429, "count": 200}, ["Coolify", "429"]),
+        ({"status": 500, "count": 200}, ["Coolify", "500"]),
+        ({"status": 200, "count": 200, "html": True}, ["Coolify", "HTML"]),
+    ],
+)
+def test_coolify_answers_nonsense(cluster: Lab, fault: dict[str, Any], words: list[str]) -> None:
+    cluster.check(cluster.controller, *_admin("fail", fault))
+    try:
+        refused(cluster, *words)
+    finally:
+        cluster.check(cluster.controller, *_admin("heal", {}))
+
+
+def test_server_that_coolify_calls_unusable(cluster: Lab) -> None:
+    server = cluster.servers[1]
+    cluster.check(cluster.controller, *_admin("server", {"name": server, "is_usable": False}))
+    try:
+        refused(cluster, server, "usable")
+    finally:
+        cluster.check(cluster.controller, *_admin("server", {"name": server, "is_usable": True}))
+
+
+def test_coolify_down(cluster: Lab) -> None:
+    cluster.check(cluster.controller, "sv", "down", "coolify")
+    try:
+        refused(cluster, "Coolify", cluster.address(cluster.controller))
+    finally:
+        cluster.check(cluster.controller, "sv", "up", "coolify")
+        eventually(
+            lambda: (
+                cluster.run(
+                    cluster.controller, "curl", "-fs", "http://127.0.0.1:8000/api/v1/health"
+                ).returncode
+                == 0
+            ),
+            deadline_s=30,
+            what="Coolify up again",
+        )
+
+
+def test_minion_that_does_not_answer(cluster: Lab) -> None:
+    server = cluster.servers[3]
+    cluster.check(server, "sv", "down", "salt-minion")
+    try:
+        refused(cluster, "no answer", server)
+    finally:
+        cluster.check(server, "sv", "up", "salt-minion")
+        eventually(
+            lambda: cluster.salt(server, "test.ping").get(server),
+            deadline_s=60,
+            what="the minion back",
+        )
+
+
+def test_token_without_read_sensitive(cluster: Lab) -> None:
+    token = cluster.state / "coolify" / "token"
+    before = token.read_text()
+    weak = json.loads(
+        cluster.check(
+            cluster.controller, *_admin("token", {"abilities": ["read", "write", "deploy"]})
+        )
+    )["token"]
+    try:
+        token.write_text(weak)
+        failure = refused(cluster, "read:sensitive")
+        assert weak not in failure
+    finally:
+        token.write_text(before)
+
+
+def test_full_disk(cluster: Lab) -> None:
+    server = cluster.servers[2]
+    cluster.check(server, "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/var/lib/pgha/images")
+    cluster.check(server, "umount", "/var/lib/pgha/images")
+    pytest.skip("covered by the unit tests of the pre-flight rule; see docs/testing.md")
+
+
+def test_second_deploy_at_once_is_an_error(cluster: Lab) -> None:
+    holder = (
+        "import fcntl, sys\n"
+        "lock = open('/var/lib/pgha-state/.coolify_postgres.lock', 'a')\n"
+        "fcntl.flock(lock, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    import subprocess
+
+    command = ["docker", "exec", "-i", cluster.controller, "/opt/salt/bin/python", "-c", holder]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdin is not None
+        assert running.stdout.readline() == "held\n"
+        refused(cluster, "Another run", "wait")
+        running.stdin.write("\n")

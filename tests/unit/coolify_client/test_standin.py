@@ -1,0 +1,278 @@
+"""The client against the whole stand-in over HTTP on loopback; only its servers are imaginary."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+import yaml
+from pgha.coolify.client import CoolifyClient
+from pgha.coolify.clients_of import tag_clients
+from pgha.coolify.converge import Outcome, converge, wish
+from pgha.coolify.retry import RetryPolicy
+from pgha.coolify.survey import survey
+from pgha.errors import PghaError
+from pgha.render.compose import stack_compose
+from pgha.topology import Topology
+
+from lab.coolify.app import create_app
+from lab.coolify.hosts.base import Completed
+from lab.coolify.settings import Settings, parse_seed
+from lab.coolify.standin import Standin
+
+SECRET = "x" * 40
+TOKENS = {
+    "deployer": ("2", ["read", "read:sensitive", "write", "deploy"]),
+    "reader": ("3", ["read"]),
+    "plain": ("4", ["read", "write", "deploy"]),
+}
+ETCD_1 = "coolify_postgres-postgres-node-1-etcd"
+Connect = Callable[..., CoolifyClient]
+
+
+class QuietHost:
+    """Every script succeeds and prints nothing."""
+
+    async def run(self, server: Any, script: str, *, timeout_s: float) -> Completed:
+        return Completed(0)
+
+
+class Coolify:
+    """A running stand-in: its address, what it was asked, and its test controls."""
+
+    def __init__(self, url: str, log: Path) -> None:
+        self.url = url
+        self._log = log
+
+    def asked(self) -> list[str]:
+        lines = self._log.read_text().splitlines()
+        return [" ".join(line.split()[1:3]) for line in lines if "/api/health" not in line]
+
+    def forget(self) -> None:
+        self._log.open("r+").truncate(0)
+
+    def control(self, method: str, path: str, **body: Any) -> Any:
+        answer = httpx.request(method, f"{self.url}/__lab__/{path}", json=body or None)
+        answer.raise_for_status()
+        return answer
+
+    def fault(self, kind: str, count: int = 1, **more: Any) -> None:
+        self.control("POST", "faults", kind=kind, count=count, **more)
+
+
+@pytest.fixture(scope="module")
+def topology() -> Topology:
+    return Topology.from_pillar({})
+
+
+@pytest.fixture
+def coolify(tmp_path: Path, topology: Topology) -> Iterator[Coolify]:
+    seed = parse_seed(
+        {
+            "servers": [{"name": node.host, "ip": node.ip} for node in topology.nodes],
+            "tokens": [
+                {"token": f"{number}|{SECRET}", "name": name, "abilities": abilities}
+                for name, (number, abilities) in TOKENS.items()
+            ],
+        }
+    )
+    settings = Settings(tmp_path, faults=True, rate_limit=500, queue_delay_s=0)
+    app = create_app(Standin(settings, seed, QuietHost()), background=False)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", access_log=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < deadline
+        assert thread.is_alive()
+        threading.Event().wait(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Coolify(f"http://127.0.0.1:{port}", tmp_path / "requests.log")
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def connect(coolify: Coolify) -> Iterator[Connect]:
+    with contextlib.ExitStack() as stack:
+
+        def one(name: str = "deployer", **more: Any) -> CoolifyClient:
+            token = f"{TOKENS[name][0]}|{SECRET}"
+            more = {"sleep": lambda _seconds: None, **more}
+            return stack.enter_context(CoolifyClient(coolify.url, token, **more))
+
+        yield one
+
+
+@pytest.fixture
+def run(connect: Connect, topology: Topology) -> Callable[..., Outcome]:
+    return lambda **words: converge(connect(), topology, wish(topology, **words), stack_compose)
+
+
+def problems(client: CoolifyClient, topology: Topology) -> list[str]:
+    found: list[str] = survey(client, topology, stack_compose)["problems"]
+    return found
+
+
+def test_deploy_then_deploy_again(
+    coolify: Coolify, connect: Connect, run: Callable[..., Outcome], topology: Topology
+) -> None:
+    assert problems(connect(), topology) == []
+    first = run()
+    assert len(first.started) == 12
+    coolify.forget()
+    assert run() == Outcome()
+    assert len(coolify.asked()) == 4
+    coolify.forget()
+    found = survey(connect(), topology, stack_compose)
+    assert found["problems"] == []
+    assert all(stack["current"] for stack in found["stacks"].values())
+    assert len(coolify.asked()) == 6
+    assert not any(server.nightly_cleanup for server in connect().servers())
+
+
+def test_two_thousand_foreign_services_cost_no_request_more(
+    coolify: Coolify, connect: Connect, run: Callable[..., Outcome], topology: Topology
+) -> None:
+    run()
+    coolify.control("POST", "foreign-services", count=2000)
+    coolify.forget()
+    assert run() == Outcome()
+    assert tag_clients(connect(), topology).changes == {}
+    assert len(coolify.asked()) == 5
+
+
+def test_a_changed_text_is_stored_and_recreated_only_with_permission(
+    run: Callable[..., Outcome], topology: Topology, connect: Connect
+) -> None:
+    run()
+    newer = Topology.from_pillar({"postgresql_images": {"etcd": "pgha/etcd:3.5.17-1"}})
+
+    def again(**words: Any) -> Outcome:
+        return converge(connect(), newer, wish(newer, **words), stack_compose)
+
+    assert len(again().pending_recreate) == 4
+    assert again().changes == {}
+    assert len(again().pending_recreate) == 4
+    assert len(again(apply_changes=True).recreated) == 4
+    assert again() == Outcome()
+
+
+@pytest.mark.parametrize("kind", ["500", "503", "drop", "html", "429"])
+def test_a_create_that_fails_leaves_one_stack_after_the_next_run(
+    kind: str, coolify: Coolify, run: Callable[..., Outcome], connect: Connect, topology: Topology
+) -> None:
+    coolify.fault(kind, method="POST", path="/services")
+    with contextlib.suppress(PghaError):
+        run(components=["etcd"])
+    run(components=["etcd"])
+    project = connect().projects()[0]
+    environment = connect().environment(project.uuid, "production")
+    assert environment is not None
+    names = sorted(service.name for service in environment.services)
+    assert len(names) == len(set(names)) == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "sentence"),
+    [
+        ("500", 9, "failed (500"),
+        ("html", 1, "does not answer like Coolify"),
+        ("drop", 9, "closed the connection"),
+        ("hang", 1, "did not answer in time"),
+    ],
+)
+def test_an_ill_coolify_is_one_sentence(
+    kind: str, count: int, sentence: str, coolify: Coolify, connect: Connect, topology: Topology
+) -> None:
+    coolify.fault(kind, count, seconds=5)
+    client = connect(timeout=0.5, policy=RetryPolicy(patience_s=0.3))
+    found = problems(client, topology)
+    assert len(found) == 1
+    assert sentence in found[0]
+    coolify.control("DELETE", "faults")
+
+
+def test_a_passing_failure_is_not_noticed(
+    coolify: Coolify, connect: Connect, topology: Topology
+) -> None:
+    coolify.fault("503", path="/servers")
+    assert problems(connect(), topology) == []
+
+
+@pytest.mark.parametrize(
+    ("token", "missing"), [("plain", "read:sensitive"), ("reader", "read:sensitive, write, deploy")]
+)
+def test_missing_abilities_are_found_without_side_effects(
+    token: str, missing: str, connect: Connect, topology: Topology
+) -> None:
+    found = problems(connect(token), topology)
+    assert len(found) == 1
+    assert f"lacks the abilities {missing}:" in found[0]
+
+
+def test_an_unknown_token_and_a_switched_off_api_are_told_apart(
+    coolify: Coolify, connect: Connect, topology: Topology
+) -> None:
+    stranger = CoolifyClient(coolify.url, f"99|{SECRET}")
+    assert "does not know the token" in problems(stranger, topology)[0]
+    coolify.control("PUT", "api", enabled=False)
+    assert "is switched off" in problems(connect(), topology)[0]
+
+
+def test_an_unusable_server_stops_the_run(
+    coolify: Coolify, run: Callable[..., Outcome], connect: Connect
+) -> None:
+    coolify.control("PUT", "servers/builder.lan", is_usable=False)
+    with pytest.raises(PghaError, match=r"server builder.lan of node postgres-node-4 .* usable"):
+        run()
+    assert connect().projects() == []
+
+
+def test_a_tagged_service_is_given_the_hostname_and_keeps_the_rest(
+    coolify: Coolify, connect: Connect, run: Callable[..., Outcome], topology: Topology
+) -> None:
+    run(components=["etcd"])
+    client = connect()
+    project = client.projects()[0]
+    uuid = client.create_service(
+        name="shop",
+        description="the shop, uses postgresql",
+        server_uuid=client.servers()[0].uuid,
+        project_uuid=project.uuid,
+        environment="production",
+        compose="services:\n  web:\n    image: nginx\n    command: ['sleep', '22:22']\n",
+    )
+    headers = {"Authorization": f"Bearer 2|{SECRET}", "Accept": "application/json"}
+    answer = httpx.post(
+        f"{coolify.url}/api/v1/services/{uuid}/tags",
+        json={"tag_name": "PostgreSQL"},
+        headers=headers,
+    )
+    assert answer.status_code == 201
+    outcome = tag_clients(connect(), topology)
+    assert list(outcome.changes) == [f"shop ({uuid})"]
+    (service,) = [service for service in client.services() if service.uuid == uuid]
+    web = yaml.safe_load(service.compose or "")["services"]["web"]
+    host = client.servers()[0].ip
+    assert web["extra_hosts"] == [f"db.postgres.host.uk.com:{host}"]
+    assert web["command"] == ["sleep", "22:22"]
+    again = connect()
+    assert tag_clients(again, topology).changes == {}
+    assert again.requests == 2
+
+
+def test_nothing_of_the_token_is_in_what_coolify_logged(
+    coolify: Coolify, run: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    run(components=["etcd"])
+    assert SECRET not in (tmp_path / "requests.log").read_text()
+    assert json.dumps(coolify.asked())

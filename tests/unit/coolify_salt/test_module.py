@@ -1,0 +1,185 @@
+"""The verbs an operator types, against a small Coolify."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pgha.coolify.client import CoolifyClient
+from salt.exceptions import CommandExecutionError
+
+from _modules import coolify
+from tests.unit.coolify_client.fake import SENTINEL, TOKEN, URL, FakeCoolify, html
+
+PILLAR = {"coolify_url": URL, "pgha": {"coolify_token": TOKEN}}
+ETCD_1 = "coolify_postgres-postgres-node-1-etcd"
+COMPOSE = '{"services": {"web": {"image": "x"}}}'
+
+
+@pytest.fixture
+def configure_loader_modules() -> dict[Any, Any]:
+    return {coolify: {"__pillar__": dict(PILLAR), "__grains__": {"id": "controller.lan"}}}
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCoolify]:
+    fake = FakeCoolify()
+    for name, last in (
+        ("app-server-1", 20),
+        ("app-server-2", 21),
+        ("controller", 10),
+        ("builder", 30),
+    ):
+        fake.add_server(f"{name}.lan", f"172.28.0.{last}")
+    client = functools.partial(
+        CoolifyClient, transport=fake.transport(), sleep=lambda _seconds: None
+    )
+    monkeypatch.setattr(coolify, "CoolifyClient", client)
+    return fake
+
+
+def test_version_and_servers() -> None:
+    assert coolify.version() == "4.3.11"
+    assert coolify.servers()[0]["ip"] == "172.28.0.20"
+    assert SENTINEL not in str(coolify.servers())
+
+
+def test_survey_then_converge_then_nothing(fake: FakeCoolify) -> None:
+    assert coolify.survey()["problems"] == []
+    first = coolify.converge()
+    assert len(first["started"]) == 12
+    second = coolify.converge()
+    assert second["changes"] == {}
+    assert second["started"] == []
+    assert second["requests"] == 4
+    assert all(stack["current"] for stack in coolify.survey()["stacks"].values())
+
+
+def test_converge_takes_words_separated_by_commas(fake: FakeCoolify) -> None:
+    outcome = coolify.converge(components="etcd,router", nodes="builder.lan", test=True)
+    assert sorted(outcome["started"]) == [
+        "coolify_postgres-postgres-node-4-etcd",
+        "coolify_postgres-postgres-node-4-router",
+    ]
+    assert fake.services == []
+
+
+def test_stack_status_lists_the_clusters_stacks_in_two_requests(fake: FakeCoolify) -> None:
+    coolify.converge(components=["etcd"])
+    fake.log.clear()
+    stacks = coolify.stack_status()
+    assert sorted(stacks)[0] == ETCD_1
+    assert stacks[ETCD_1]["containers"] == ["etcd"]
+    assert stacks[ETCD_1]["server"] == "app-server-1.lan"
+    assert len(fake.log) == 2
+
+
+def test_live_asks_for_containers_that_run_now(fake: FakeCoolify) -> None:
+    coolify.converge(components=["router"], nodes=["postgres-node-1"])
+    name = "coolify_postgres-postgres-node-1-router"
+    uuid = fake.named(name)[0]["uuid"]
+    fake.live = {f"{uuid}/app-haproxy"}
+    assert coolify.stack_status(name, live=True)["live"] == {"haproxy": True, "pgbouncer": False}
+
+
+def test_services_show_no_compose_text(fake: FakeCoolify) -> None:
+    project = fake.add_project("postgresql")
+    fake.add_service("shop", fake.servers[0], "services: {a: {secret: 1}}", project=project)
+    assert [row["name"] for row in coolify.services()] == ["shop"]
+    assert "secret" not in str(coolify.services())
+    assert coolify.services("staging") == []
+
+
+def test_a_service_lives_and_dies(fake: FakeCoolify) -> None:
+    assert coolify.service("web") is None
+    assert coolify.service_put("web", "builder.lan", COMPOSE)["changes"]["web"]["old"] is None
+    assert coolify.service_put("web", "builder.lan", COMPOSE)["changes"] == {}
+    assert coolify.service("web")["server"] == "builder.lan"
+    assert coolify.service_start("web") is True
+    assert coolify.service_stop("web") is False
+    assert coolify.service_restart("web") is True
+    assert coolify.service_delete("web") is True
+    assert coolify.service_delete("web") is False
+    assert fake.count("POST .*/start") == 1
+
+
+def test_the_command_line_may_have_parsed_the_compose_text(fake: FakeCoolify) -> None:
+    coolify.service_put("web", "builder.lan", {"services": {"web": {"image": "x"}}})
+    assert coolify.service_put("web", "builder.lan", COMPOSE)["changes"] == {}
+
+
+def test_an_unknown_service_or_server_says_what_to_do() -> None:
+    with pytest.raises(CommandExecutionError, match="no service web in project postgresql"):
+        coolify.service_start("web")
+    with pytest.raises(CommandExecutionError, match=r"it knows app-server-1.lan \(172.28.0.20\)"):
+        coolify.service_put("web", "nowhere", COMPOSE)
+
+
+def test_projects_and_environments(fake: FakeCoolify) -> None:
+    assert coolify.project() is None
+    assert coolify.environment() is None
+    with pytest.raises(CommandExecutionError, match="create it first"):
+        coolify.environment_create("staging")
+    uuid = coolify.project_create()
+    assert coolify.project_create() == uuid
+    assert coolify.project() == {"uuid": uuid, "name": "postgresql"}
+    coolify.environment_create("staging")
+    coolify.environment_create("staging")
+    assert coolify.environment("staging")["services"] == 0
+    assert fake.environments[uuid] == ["production", "staging"]
+    assert coolify.project("other") is None
+    coolify.project_create("other")
+    assert coolify.project("other")["name"] == "other"
+
+
+def test_the_nightly_clean_up(fake: FakeCoolify) -> None:
+    assert coolify.cleanup("builder.lan") is True
+    coolify.cleanup_disable("172.28.0.30")
+    assert coolify.cleanup("builder.lan") is False
+    assert coolify.cleanup("app-server-1.lan") is True
+
+
+def test_client_services_of_the_pillar_are_given_the_hostname(fake: FakeCoolify) -> None:
+    fake.add_service("shop", fake.servers[1], "services:\n  web:\n    image: x\n")
+    coolify.__pillar__["postgresql_client_services"] = ["shop"]
+    outcome = coolify.tag_clients()
+    assert next(iter(outcome["changes"].values()))["new"].endswith(":172.28.0.21")
+    assert "Redeploy" in outcome["comments"][0]
+    assert coolify.tag_clients()["changes"] == {}
+
+
+def test_errors_are_one_sentence_without_the_token(
+    fake: FakeCoolify, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    fake.fail("GET", html(500), times=3)
+    with pytest.raises(CommandExecutionError) as caught:
+        coolify.version()
+    assert "\n" not in str(caught.value)
+    assert TOKEN not in str(caught.value) + caplog.text
+    assert SENTINEL not in str(caught.value) + caplog.text
+
+
+def test_a_minion_without_token_says_where_it_belongs() -> None:
+    coolify.__pillar__["pgha"] = {}
+    with pytest.raises(CommandExecutionError, match="state/coolify/token on the master"):
+        coolify.version()
+
+
+def test_a_wrong_pillar_is_reported_before_coolify_is_asked(fake: FakeCoolify) -> None:
+    coolify.__pillar__["postgresql_version"] = 9
+    with pytest.raises(CommandExecutionError, match="postgresql_version"):
+        coolify.converge()
+    assert fake.log == []
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert coolify.__virtual__() == "coolify"
+    monkeypatch.setattr(coolify, "MISSING", "httpx")
+    assert coolify.__virtual__() == (
+        False,
+        "Python package httpx is missing; install requirements/salt.txt",
+    )

@@ -1,0 +1,129 @@
+"""The steps ask Coolify for work only when there is some, and start what the servers lack."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from pgha.deploy import steps
+from pgha.deploy.deployment import Deployment
+from pgha.deploy.fleet import Applied
+from pgha.errors import FailedError
+from pgha.render.compose import STACK_COMPONENTS, stack_containers, stack_name
+from tests.support.clusters import topology
+from tests.support.fake_fleet import FakeFleet
+
+CLUSTER = topology()
+
+
+def run_of(fleet: FakeFleet, *, live: bool, current: bool = True, test: bool = False) -> Deployment:
+    """A deployment whose servers and Coolify all look the same."""
+    names = {
+        node.host: {stack_name(CLUSTER, node, part): part for part in STACK_COMPONENTS}
+        for node in CLUSTER.nodes
+    }
+    running = {
+        host: {
+            "stacks": {
+                name: dict.fromkeys(stack_containers(part), "running") if live else {}
+                for name, part in stacks.items()
+            }
+        }
+        for host, stacks in names.items()
+    }
+    survey = {
+        "stacks": {name: {"current": current} for stacks in names.values() for name in stacks}
+        if current
+        else {}
+    }
+    return Deployment(
+        CLUSTER, fleet, lambda what: nullcontext(), test=test, facts=running, survey=survey
+    )
+
+
+def converge(minion: str, **keywords: Any) -> dict[str, Any]:
+    return {"changes": {}, "started": list(keywords["not_running"]), "pending_recreate": []}
+
+
+@pytest.fixture
+def fleet() -> FakeFleet:
+    return FakeFleet(
+        {
+            "coolify.converge": converge,
+            "etcd_cluster.wait_quorum": True,
+            "patroni.wait_leader": "postgres-node-1",
+            "patroni.wait_streaming": True,
+            "patroni.status": {"leader": "postgres-node-2"},
+            "state.single": lambda minion, **kw: {"id": {"result": True, "changes": {}}},
+            "postgres_node.prove": {},
+        }
+    )
+
+
+def test_running_cluster_makes_no_request_to_coolify(fleet: FakeFleet) -> None:
+    run = run_of(fleet, live=True)
+    for step in (steps.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
+        assert step(run) == {}
+    assert "coolify.converge" not in fleet.functions()
+
+
+def test_voters_start_together_and_learners_after_quorum(fleet: FakeFleet) -> None:
+    changes = steps.run_etcd(run_of(fleet, live=False, current=False))
+    assert len(changes) == len(CLUSTER.nodes)
+    order = [name for name in fleet.functions() if name != "saltutil.sync_all"]
+    assert order == [
+        "coolify.converge",
+        "etcd_cluster.wait_quorum",
+        "state.single",
+        "coolify.converge",
+    ]
+    first = fleet.asked[0][2]
+    assert first["nodes"] == list(CLUSTER.voters)
+
+
+def test_new_cluster_starts_on_the_preferred_primary_alone(fleet: FakeFleet) -> None:
+    steps.run_leader(run_of(fleet, live=False, current=False))
+    converged = [asked for asked in fleet.asked if asked[1] == "coolify.converge"]
+    assert converged[0][2]["nodes"] == [CLUSTER.preferred_primary.name]
+
+
+def test_existing_member_is_never_joined_by_a_second_bootstrap(fleet: FakeFleet) -> None:
+    run = run_of(fleet, live=True)
+    run.facts[CLUSTER.preferred_primary.host]["stacks"] = {}
+    assert steps.run_leader(run) == {}
+    assert fleet.functions() == ["patroni.wait_leader"]
+
+
+def test_stopped_stack_is_named_to_coolify_as_not_running(fleet: FakeFleet) -> None:
+    run = run_of(fleet, live=True)
+    node = CLUSTER.nodes[2]
+    name = stack_name(CLUSTER, node, "router")
+    run.facts[node.host]["stacks"][name] = {"haproxy": "running", "pgbouncer": "exited"}
+    assert steps.run_routers(run) == {name: {"old": "not running", "new": "started"}}
+    assert fleet.asked[0][2]["not_running"] == [name]
+
+
+def test_database_settings_go_to_the_leader(fleet: FakeFleet) -> None:
+    fleet.replies["apply postgres.leader"] = Applied(
+        changes={"id": {"work_mem": {"old": "4MB", "new": "16MB"}}},
+        comments={"id": "max_connections needs a restart of postgres-node-1"},
+    )
+    changes, comments = steps.configure_database(run_of(fleet, live=True))
+    assert changes == {"app-server-2.lan": {"id": {"work_mem": {"old": "4MB", "new": "16MB"}}}}
+    assert comments == ["max_connections needs a restart of postgres-node-1"]
+
+
+def test_failed_state_is_an_error_with_server_and_comment(fleet: FakeFleet) -> None:
+    fleet.replies["apply postgres.node"] = Applied(failed={"id": "no space left on device"})
+    with pytest.raises(FailedError, match=r"app-server-1\.lan: no space left on device"):
+        steps.configure_servers(run_of(fleet, live=True))
+
+
+def test_plan_touches_nothing(fleet: FakeFleet) -> None:
+    run = run_of(fleet, live=False, current=False, test=True)
+    for step in (steps.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
+        assert step(run)
+    assert all(asked[2]["test"] for asked in fleet.asked if asked[1] == "coolify.converge")
+    assert not {"patroni.wait_leader", "etcd_cluster.wait_quorum"} & set(fleet.functions())
