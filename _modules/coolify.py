@@ -115,12 +115,7 @@ def survey(cluster=None):
 
 
 def converge(
-    cluster=None,
-    components=None,
-    nodes=None,
-    not_running=(),
-    apply_changes=False,
-    test=False,
+    cluster=None, components=None, nodes=None, not_running=(), apply_changes=False, test=False
 ):
     """
     Make Coolify hold the cluster's stacks as declared and start those that do not run. Returns
@@ -221,27 +216,6 @@ def stack_status(name=None, live=False, cluster=None):
         service = lookup.need_service(client, topology, name)
         shown = lookup.described_service(service)
         return {**shown, "live": lookup.live_parts(client, service)} if live else shown
-
-
-def service(name, cluster=None):
-    """
-    Return one service of the cluster's environment, as ``stack_status`` does, None when there is
-    none of that name.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt controller.lan coolify.service coolify_postgres-postgres-node-1-etcd
-
-    name
-        Name of the service.
-    cluster
-        Name of the cluster. Defaults to the only one.
-    """
-    with _coolify(cluster) as (client, topology):
-        found = lookup.find_service(client, topology, name)
-        return lookup.described_service(found) if found else None
 
 
 def service_put(name, server, compose, apply_changes=False, test=False, cluster=None):
@@ -471,10 +445,7 @@ def cleanup(server, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     with _coolify(cluster) as (client, _):
-        found = only_server(client.servers(), server, client.url)
-        if found.nightly_cleanup is None:
-            return client.docker_cleanup(found.uuid)
-        return found.nightly_cleanup
+        return client.docker_cleanup(only_server(client.servers(), server, client.url).uuid)
 
 
 def cleanup_disable(server, cluster=None):

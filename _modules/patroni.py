@@ -196,7 +196,7 @@ def config_apply(cluster=None):
         return dynamic.apply_config(client, declared.dynamic_config(topology)).changes
 
 
-def config_rollout(parameters=(), deadline=30, cluster=None):
+def config_rollout(changes=None, deadline=30, cluster=None):
     """
     Wait until every member runs with changed parameters or says that it must restart for them.
 
@@ -207,23 +207,22 @@ def config_rollout(parameters=(), deadline=30, cluster=None):
 
     .. code-block:: bash
 
-        salt controller.lan patroni.config_rollout '[work_mem]'
+        salt controller.lan patroni.config_rollout
 
-    parameters
-        Names of PostgreSQL parameters that were changed. None of them: do not wait.
+    changes
+        What was changed, as ``patroni.config_apply`` returned it. Without: do not wait.
     deadline
         Seconds. Defaults to 30.
     cluster
         Name of the cluster. Defaults to the only one.
     """
     topology, _ = _asked(None, cluster)
-    wanted = declared.dynamic_config(topology)["postgresql"]["parameters"]
     with _operator_errors():
         taken = rollout.wait_taken(
             topology,
             lambda node: access.client_for(topology, node),
             lambda node, names: _effective(topology, node, names),
-            {name: wanted.get(name) for name in parameters},
+            dynamic.changed_parameters(changes or {}),
             deadline,
         )
         return {

@@ -8,7 +8,8 @@ Configured on the master::
 
 A database node sees its own certificates and the passwords of the roles it runs; the controller
 also sees the Coolify token; any other minion sees nothing. Secrets are made by the deploy, never
-here. An error leaves the pillar without secrets and is logged on the master.
+here. Before the first deploy has made them, the controller already sees the Coolify token.
+An error leaves the pillar without secrets and is logged on the master.
 """
 
 from __future__ import annotations

@@ -150,8 +150,9 @@ def service_absent(name, cluster=None):
     """
 
     def look():
-        found = __salt__["coolify.service"](name, cluster=cluster)
-        return {name: {"old": found["uuid"], "new": None}} if found else {}
+        rows = __salt__["coolify.services"](cluster=cluster)
+        uuids = [row["uuid"] for row in rows if row["name"] == name]
+        return {name: {"old": " and ".join(uuids), "new": None}} if uuids else {}
 
     return _settled(
         name,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from salt.exceptions import CommandExecutionError
 
-PARAMETERS = "postgresql.parameters."
 NEEDED = ("patroni.config_changes", "patroni.config_apply", "patroni.config_rollout")
 
 __virtualname__ = "patroni"
@@ -48,7 +47,7 @@ def config_present(name, deadline=30, cluster=None):
             if left:
                 return _failed(ret, f"After the change {', '.join(sorted(left))} still differ(s).")
         taken = __salt__["patroni.config_rollout"](
-            parameters=_parameters(ret["changes"]), deadline=deadline, cluster=cluster
+            changes=ret["changes"], deadline=deadline, cluster=cluster
         )
     except CommandExecutionError as err:
         return _failed(ret, str(err))
@@ -69,7 +68,3 @@ def _told(changes, taken, verb):
 def _failed(ret, comment):
     # Changes stay: what was written before the failure has happened.
     return {**ret, "result": False, "comment": comment}
-
-
-def _parameters(changes):
-    return [key.removeprefix(PARAMETERS) for key in changes if key.startswith(PARAMETERS)]

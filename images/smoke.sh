@@ -49,7 +49,7 @@ check_users() {
 # Debian's own PostgreSQL gets new minor releases by itself; the other sources are pinned to one.
 postgresql_release() {
   local release=${PG_RELEASES[$PG_MAJOR]}
-  if [[ $(image_label "${IMAGE_TAGS[patroni]}" "$SOURCE_LABEL") == debian ]]; then release=$PG_MAJOR.[0-9]+; fi
+  if [[ $(image_label "${IMAGE_TAGS[patroni]}" "$SOURCE_LABEL") == debian ]]; then release="$PG_MAJOR.[0-9]+"; fi
   printf '%s\n' "${release/./\\.}"
 }
 
@@ -61,8 +61,8 @@ check_versions() {
   expect "haproxy $HAPROXY_VERSION" "HAProxy version ${HAPROXY_VERSION//./\\.}\." "$(run_in router haproxy -v)"
   expect "pgbouncer $PGBOUNCER_VERSION" "PgBouncer ${PGBOUNCER_VERSION//./\\.}\." "$(run_in router pgbouncer --version)"
   expect "patroni $PATRONI_VERSION" "patroni ${PATRONI_VERSION//./\\.}$" "$(run_in patroni patroni --version)"
-  for tool in postgres initdb psql pg_dump pg_restore pg_basebackup pg_rewind pg_controldata pg_verifybackup; do
-    expect "$tool $release" "\(PostgreSQL\) $release( |$)" "$(run_in patroni "$tool" --version)"
+  for tool in postgres initdb psql pg_dump pg_restore pg_basebackup pg_rewind pg_controldata; do
+    expect "$tool" "\(PostgreSQL\) $release( |$)" "$(run_in patroni "$tool" --version)"
   done
   run_in patroni patronictl --help >/dev/null || fail "patronictl does not start in ${IMAGE_TAGS[patroni]}."
 }
@@ -174,11 +174,18 @@ replication_tool() {
   docker exec --env PGPASSWORD="$PASSWORD" --env PGSSLMODE=require "$RUN-patroni" "$@" 2>&1
 }
 
+# The one program that PostgreSQL 18 lacks where it comes from packages (README.md).
+check_verifybackup() {
+  [[ $PG_MAJOR/$(image_label "${IMAGE_TAGS[patroni]}" "$SOURCE_LABEL") != 18/packages ]] || return 0
+  in_patroni pg_verifybackup -q /tmp/copy || fail "pg_verifybackup does not accept what pg_basebackup made."
+  passed "pg_verifybackup"
+}
+
 check_tools() {
   replication_tool pg_basebackup -h "$RUN-patroni" -U replicator -D /tmp/copy -X stream -c fast >/dev/null ||
     fail "pg_basebackup failed in ${IMAGE_TAGS[patroni]}."
-  in_patroni pg_verifybackup -q /tmp/copy || fail "pg_verifybackup does not accept what pg_basebackup made."
-  passed "pg_basebackup and pg_verifybackup"
+  passed "pg_basebackup"
+  check_verifybackup
   # The copy was not shut down, so pg_rewind first runs the server binary beside it for recovery.
   expect "pg_rewind" 'no rewind required' "$(replication_tool pg_rewind --target-pgdata /tmp/copy \
     --source-server "host=$RUN-patroni user=postgres dbname=postgres")"

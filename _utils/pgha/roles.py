@@ -12,8 +12,10 @@ The application's password goes to no minion: the servers need its verifier only
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from pgha.errors import NotFoundError
 from pgha.pki import Pki
 from pgha.secrets import POSTGRESQL_ROLES, SecretStore
 
@@ -28,18 +30,20 @@ def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[
     """The pillar of one minion.
 
     Returns:
-        ``{}`` or ``{"pgha": {...}}``. For a node: ``ca_crt`` (PEM), ``node`` ({component:
+        ``{}`` or ``{"pgha": {...}}``. For a node that the deploy has made secrets for: ``ca_crt``
+        (PEM), ``node`` ({component:
         {"crt", "key"}}, PEM), ``passwords`` ({name: text}), ``verifiers`` ({role: SCRAM text}). For
         the controller: ``coolify_token``, left out while the operator has not written it.
 
     Raises:
-        NotFoundError: the secrets have not been created yet.
         DamagedStateError: a file of the state directory cannot be used.
     """
     store.check_owner(topology)
     visible: dict[str, Any] = {}
     if topology.has_host(minion_id):
-        visible |= _node_secrets(minion_id, topology, store)
+        # The first deploy asks Coolify before it creates secrets: the token must not wait for them.
+        with suppress(NotFoundError):
+            visible |= _node_secrets(minion_id, topology, store)
     if minion_id == topology.coolify.controller:
         token = store.coolify_token()
         visible |= {"coolify_token": token} if token else {}

@@ -36,7 +36,7 @@ def create_once(path: Path, content: str) -> bool:
         return False
     with _written_beside(path, content) as temporary:
         try:
-            os.replace(temporary, path)  # unlike a rename, fails when another run was faster
+            os.link(temporary, path)  # unlike a rename, fails when another run was faster
         except FileExistsError:
             return False
         finally:

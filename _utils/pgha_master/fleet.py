@@ -7,6 +7,7 @@ Salt; runners and orchestration states share it, minions never load it.
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -33,8 +34,16 @@ class SaltFleet:
     ) -> dict[str, Answer]:
         asked_at = time.time()
         answers = {minion: Answer(silent=True) for minion in minions}
-        for minion, returned in self._publish(minions, function, arguments, keywords, timeout_s):
-            answers[minion] = _answer(returned, asked_at)
+        try:
+            for minion, returned in self._publish(
+                minions, function, arguments, keywords, timeout_s
+            ):
+                answers[minion] = _answer(returned, asked_at)
+        except SaltClientError as error:
+            raise UnreachableError(
+                f"the Salt master on this machine did not take the job {function}: {error} "
+                "See `systemctl status salt-master` here"
+            ) from error
         return answers
 
     def apply(
@@ -59,11 +68,13 @@ class SaltFleet:
                 list(minions), function, list(arguments), timeout=int(timeout_s),
                 tgt_type="list", kwarg=dict(keywords),
             )  # fmt: skip
-            for returned in returns:
-                yield from returned.items()
-                waiting -= set(returned)
-                if not waiting:
-                    break
+            # Closed before the client is: the generator unsubscribes through it.
+            with closing(returns):
+                for returned in returns:
+                    yield from returned.items()
+                    waiting -= set(returned)
+                    if not waiting:
+                        break
 
 
 def _answer(returned: Mapping[str, Any], asked_at: float) -> Answer:

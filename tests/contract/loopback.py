@@ -46,10 +46,21 @@ def seed(servers: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     ]
     member = {"user": "member", "role": "member"}
     tokens += [
-        {"token": token("expired"), "name": "expired", "abilities": ["root"], "expires_at": EXPIRED},
+        {
+            "token": token("expired"),
+            "name": "expired",
+            "abilities": ["root"],
+            "expires_at": EXPIRED,
+        },
         {"token": token("member_read"), "name": "m", "abilities": ["read"], **member},
         {"token": token("member_write"), "name": "m", "abilities": ["read", "write"], **member},
-        {"token": token("team2_root"), "name": "t2", "abilities": ["root"], "user": "two", "team": 2},
+        {
+            "token": token("team2_root"),
+            "name": "t2",
+            "abilities": ["root"],
+            "user": "two",
+            "team": 2,
+        },
     ]
     default = [
         {"name": "h20", "ip": "172.28.0.20", "port": 22, "user": "root"},

@@ -38,16 +38,6 @@ class ConfigPlan:
     changes: dict[str, dict[str, Any]] = field(default_factory=dict)
     patch: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def parameters(self) -> dict[str, dict[str, Any]]:
-        """The changed PostgreSQL parameters: ``{name: {"old", "new"}}``."""
-        prefix = ".".join(COMPLETE) + "."
-        return {
-            key[len(prefix) :]: change
-            for key, change in self.changes.items()
-            if key.startswith(prefix)
-        }
-
 
 def plan_config(observed: Mapping[str, Any], declared: Mapping[str, Any]) -> ConfigPlan:
     """Compare the configuration in etcd with the declared one, where None means absent."""
@@ -75,6 +65,16 @@ def _apply_once(client: PatroniClient, declared: Mapping[str, Any]) -> ConfigPla
     if plan.patch:
         client.patch_config(plan.patch)
     return plan
+
+
+def changed_parameters(changes: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The PostgreSQL parameters among the changes of a plan: ``{name: {"old", "new"}}``."""
+    prefix = ".".join(COMPLETE) + "."
+    return {
+        key.removeprefix(prefix): change
+        for key, change in changes.items()
+        if key.startswith(prefix)
+    }
 
 
 def restart_order(

@@ -56,14 +56,15 @@ def wait_taken(
     topology: Topology,
     client_for: ClientFor,
     effective_of: EffectiveOf,
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, Mapping[str, Any]],
     deadline_s: float,
 ) -> Rollout:
     """Wait until each member runs with the parameters or says that it must restart for them.
 
     Args:
-        parameters: ``{name: declared value}``; None for one that went back to its default, which
-            counts as taken because its value is not declared anywhere.
+        parameters: ``{name: {"old", "new"}}`` as `changed_parameters` gives them; a new value of
+            None went back to its default, which nobody here knows, so it counts as taken once no
+            restart for the old value is pending.
 
     Never raises for a member that stays behind: the change is in etcd and will reach it.
     """
@@ -104,15 +105,18 @@ def restart_advice(topology: Topology, rollout: Rollout) -> str:
 def _behind(
     topology: Topology,
     effective_of: EffectiveOf,
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, Mapping[str, Any]],
     rollout: Rollout,
 ) -> list[str]:
-    names = sorted(name for name, value in parameters.items() if value is not None)
-
     def ask(node: Node) -> Callable[[], str | None]:
-        excused = rollout.reasons.get(node.name, {})
-        wanted = {name: parameters[name] for name in names if name not in excused}
-        return lambda: _lag_of(node, effective_of, wanted)
+        pending = rollout.reasons.get(node.name, {})
+        stale = [name for name in parameters if _is_stale(parameters[name], pending.get(name))]
+        wanted = {
+            name: change["new"]
+            for name, change in parameters.items()
+            if change["new"] is not None and name not in pending
+        }
+        return lambda: _old(node, stale) or _lag_of(node, effective_of, wanted)
 
     answers = in_parallel({node.name: ask(node) for node in topology.nodes})
     return [answer for answer in answers.values() if answer]
@@ -130,7 +134,22 @@ def _lag_of(node: Node, effective_of: EffectiveOf, wanted: Mapping[str, Any]) ->
         for name, value in wanted.items()
         if name in effective and not _is_effective(value, *effective[name])
     ]
-    return f"{node.name} still runs with the old {', '.join(old)}." if old else None
+    return _old(node, old)
+
+
+def _old(node: Node, names: list[str]) -> str | None:
+    if not names:
+        return None
+    return f"{node.name} has not taken the new {', '.join(sorted(names))} yet."
+
+
+def _is_stale(change: Mapping[str, Any], pending: Mapping[str, Any] | None) -> bool:
+    """Whether a restart is still announced for a value from before the change."""
+    if pending is None or "new_value" not in pending:
+        return False
+    if change["new"] is None:
+        return same_value(pending["new_value"], change["old"])
+    return not same_value(pending["new_value"], change["new"])
 
 
 def _is_effective(declared: object, value: str, unit: str | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgha.errors import PghaError
+from pgha.errors import PghaError, UnreachableError
 from pgha.patroni.client import PatroniClient
 from pgha.patroni.models import LEADER_ROLES, Cluster, Member, MemberStatus
 from pgha.topology import Node, Topology
@@ -33,7 +33,7 @@ def node_status(topology: Topology, node: Node, client: PatroniClient) -> dict[s
     elif isinstance(cluster, Cluster):
         # The other members go on reporting a frozen node as running until its ttl ends, so the
         # state in etcd says nothing when the node itself cannot confirm it.
-        brief.update(state="unknown")
+        brief.update(state="unknown", error=_only_patroni_answers(node, own))
     return brief
 
 
@@ -62,6 +62,15 @@ def _of_self(client: PatroniClient) -> MemberStatus | PghaError:
         return client.member()
     except PghaError as err:
         return err
+
+
+def _only_patroni_answers(node: Node, failure: PghaError) -> str:
+    if not isinstance(failure, UnreachableError):
+        return str(failure)
+    return (
+        f"Patroni on {node.host} answers but its PostgreSQL does not; see `pgha-logs patroni` and "
+        "the disk there."
+    )
 
 
 def _role(own: MemberStatus, in_etcd: str | None) -> str | None:

@@ -47,7 +47,7 @@ def _connect(settings: ConnectSettings, autocommit: bool) -> Connection:
         return psycopg.connect(**settings.parameters(), autocommit=autocommit)
     except psycopg.OperationalError as err:
         raise UnreachableError(
-            f"{settings.source} does not let {settings.user} in: {_reason(err)}; "
+            f"{settings.source} cannot be reached as {settings.user}: {_reason(err)}; "
             "see `pgha-logs patroni` there."
         ) from err
 

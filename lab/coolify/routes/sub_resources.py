@@ -71,15 +71,14 @@ def _index(kind: str) -> Handler:
 def _show(kind: str) -> Handler:
     async def handler(call: Call) -> Response:
         service, row = lookup.sub_resource(call, kind)
-        return answer(_with_service(call, service, row))
+        return answer(_with_service(call, service, row, relations=True))
 
     return handler
 
 
-def _with_service(call: Call, service: Row, row: Row) -> dict[str, Any]:
-    rows = services.subs(call.standin.db, service["id"])
-    nested = ServiceView(call.standin, call.caller).body(service, rows)
-    return {**sub_resource_public(row), "service": {"id": service["id"], **nested}}
+def _with_service(call: Call, service: Row, row: Row, *, relations: bool) -> dict[str, Any]:
+    nested = ServiceView(call.standin, call.caller).inside(service, relations=relations)
+    return {**sub_resource_public(row), "service": nested}
 
 
 def _update(kind: str) -> Handler:
@@ -94,7 +93,7 @@ def _update(kind: str) -> Handler:
         fields.refuse_unknown(set(rules)).check()
         _store(call, service, row, data, rules)
         _, fresh = lookup.sub_resource(call, kind)
-        return answer(_with_service(call, lookup.service(call), fresh))
+        return answer(_with_service(call, lookup.service(call), fresh, relations=False))
 
     return handler
 

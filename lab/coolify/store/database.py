@@ -17,9 +17,7 @@ class Database:
     """Rows come back as plain dicts (column -> SQLite value; booleans are 0/1)."""
 
     def __init__(self, path: Path | str) -> None:
-        self._connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False
-        )
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = _as_dict
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")

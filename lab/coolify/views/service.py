@@ -98,6 +98,17 @@ class ServiceView:
             body["destination"] = self._destination(row)
         return body
 
+    def inside(self, row: Row, *, relations: bool) -> dict[str, Any]:
+        """`service` inside a sub-resource: never the compose texts; `relations` when read alone."""
+        body = {"id": row["id"], **self.body(row, services.subs(self._db, row["id"]))}
+        if relations:
+            body["environment"] = self._environment(row)
+            if self._sensitive:
+                destination = self._destination(row)
+                destination["server"].pop("settings")
+                body["destination"] = destination
+        return {key: value for key, value in body.items() if not key.startswith("docker_compose")}
+
     def body(self, row: Row, subs: list[Row]) -> dict[str, Any]:
         server = self._servers[row["server_id"]]
         return {
@@ -130,7 +141,7 @@ class ServiceView:
 
     def _server(self, row: Row) -> dict[str, Any]:
         if row["id"] not in self._server_json:
-            self._server_json[row["id"]] = server_view.nested(row, sensitive=self._sensitive)
+            self._server_json[row["id"]] = server_view.nested(row, sensitive=False)
         return self._server_json[row["id"]]
 
     def _destination(self, row: Row) -> dict[str, Any]:
@@ -140,7 +151,8 @@ class ServiceView:
             **{key: destination[key] for key in ("id", "name", "uuid", "network", "server_id")},
             "created_at": iso(destination["created_at"]),
             "updated_at": iso(destination["updated_at"]),
-            "server": self._server(self._servers[row["server_id"]]),
+            # Only this copy of the server shows the sensitive settings (seen live).
+            "server": server_view.nested(self._servers[row["server_id"]], sensitive=True),
         }
 
     def _environment(self, row: Row) -> dict[str, Any]:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from pgha.coolify.client import CoolifyClient
 from pgha.topology import Node, Topology
-
 from tests.unit.coolify_client.fake import TOKEN, URL, Clock, FakeCoolify
 
 

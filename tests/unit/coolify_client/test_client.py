@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+
 from pgha.coolify.client import CoolifyClient, encoded, parsed_version
 from pgha.errors import (
     ConfigurationError,
@@ -20,7 +21,6 @@ from pgha.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-
 from tests.unit.coolify_client.fake import (
     SENTINEL,
     TOKEN,

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
+
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.clients_of import ClientOutcome, tag_clients
 from pgha.coolify.converge import converge, wish
 from pgha.errors import NotFoundError
 from pgha.topology import Topology
-
 from tests.unit.coolify_client.conftest import compose_of
 from tests.unit.coolify_client.fake import ALL, FakeCoolify
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
+
 from pgha.coolify.extra_hosts import with_extra_host
 from pgha.errors import ConflictError
 

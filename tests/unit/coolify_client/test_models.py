@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pgha.coolify.models import Destination, Environment, Server, Service
 
 RECORDED_SERVICE = {

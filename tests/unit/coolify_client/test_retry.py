@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pgha.coolify.retry import RequestBudget, RetryPolicy, parse_retry_after
 
+from pgha.coolify.retry import RequestBudget, RetryPolicy, parse_retry_after
 from tests.unit.coolify_client.fake import Clock
 
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from pgha.coolify.models import Server, Service
 from pgha.coolify.stacks import (
+    COMPONENTS,
     Action,
     DesiredStack,
     Mark,
@@ -16,6 +18,7 @@ from pgha.coolify.stacks import (
     stack_name,
     wanted_names,
 )
+from pgha.render import compose
 from pgha.topology import Topology
 
 HERE = Server.from_json(
@@ -131,3 +134,17 @@ def test_stacks_are_planned_component_by_component_voters_first() -> None:
     assert [component for _, component in names] == ["etcd"] * 4 + ["patroni"] * 4
     assert [node.name for node, _ in names[:3]] == list(topology.voters)
     assert stack_name("c", "n", "etcd") == "c-n-etcd"
+
+
+def test_names_parts_and_components_are_the_renderers() -> None:
+    topology = Topology.from_pillar({})
+    assert COMPONENTS == compose.STACK_COMPONENTS
+    for node, component in wanted_names(topology, COMPONENTS, topology.nodes):
+        name = compose.stack_name(topology, node, component)
+        assert stack_name(topology.cluster, node.name, component) == name
+        text = compose.stack_compose(topology, node, component)
+        assert DesiredStack("c", name, HERE, text).parts == set(compose.stack_containers(component))
+
+
+def test_a_compose_text_is_not_in_a_repr() -> None:
+    assert "image" not in repr(STACK)

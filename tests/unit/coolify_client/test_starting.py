@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 
 import httpx
+
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.starting import Startable, start_stacks
-
 from tests.unit.coolify_client.fake import TOKEN, URL, reply
 
 

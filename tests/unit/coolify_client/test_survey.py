@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.converge import converge, wish
 from pgha.coolify.survey import survey
 from pgha.topology import Topology
-
 from tests.unit.coolify_client.conftest import compose_of
 from tests.unit.coolify_client.fake import ALL, FakeCoolify, html, raises, reply
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pgha.coolify.client import CoolifyClient
 from salt.exceptions import CommandExecutionError
 
 from _modules import coolify
+from pgha.coolify.client import CoolifyClient
 from tests.unit.coolify_client.fake import SENTINEL, TOKEN, URL, FakeCoolify, html
 
 PILLAR = {"coolify_url": URL, "pgha": {"coolify_token": TOKEN}}
@@ -94,10 +94,10 @@ def test_services_show_no_compose_text(fake: FakeCoolify) -> None:
 
 
 def test_a_service_lives_and_dies(fake: FakeCoolify) -> None:
-    assert coolify.service("web") is None
+    assert coolify.services() == []
     assert coolify.service_put("web", "builder.lan", COMPOSE)["changes"]["web"]["old"] is None
     assert coolify.service_put("web", "builder.lan", COMPOSE)["changes"] == {}
-    assert coolify.service("web")["server"] == "builder.lan"
+    assert coolify.stack_status("web")["server"] == "builder.lan"
     assert coolify.service_start("web") is True
     assert coolify.service_stop("web") is False
     assert coolify.service_restart("web") is True

@@ -58,8 +58,8 @@ class Coolify:
     def environment_create(self, name=None, project=None, cluster=None):
         self.world["environments"].add((project, name))
 
-    def service(self, name, cluster=None):
-        return {"uuid": "u"} if name in self.world["services"] else None
+    def services(self, environment=None, cluster=None):
+        return [{"uuid": "u", "name": name} for name in self.world["services"]]
 
     def service_put(self, name, server, compose, apply_changes=False, test=False, cluster=None):
         old = self.world["services"].get(name)

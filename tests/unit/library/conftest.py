@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from pgha.errors import ConfigurationError
 from pgha.topology import DEFAULTS, Topology
-
 from tests.unit.library.answers import World
 
 

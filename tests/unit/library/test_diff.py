@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pgha.diff import diff, merge_patch, patched
 
 SCALARS = st.booleans() | st.integers(-5, 5) | st.text("ab", max_size=2) | st.lists(st.integers())

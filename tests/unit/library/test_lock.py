@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+
 from pgha.errors import BusyError
 from pgha.lock import RunLock
-
 from tests.unit.library.together import in_a_process_of_its_own, together
 
 SINCE = datetime(2026, 9, 1, 12, 30, tzinfo=timezone.utc)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pgha.errors import ConfigurationError, NotFoundError
 from pgha.topology import DEFAULTS, Topology
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import ssl
 from datetime import datetime, timedelta, timezone
@@ -9,12 +10,20 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pgha.certificates import COMPONENTS, Authority, parse_certificate, parse_key
+
+from pgha.certificates import (
+    COMPONENTS,
+    Authority,
+    certificate_pem,
+    issue,
+    leaf_requests,
+    parse_certificate,
+    parse_key,
+)
 from pgha.errors import DamagedStateError, NotFoundError
 from pgha.pki import Pki, ensure_pki, missing_pki
 from pgha.secrets import SecretStore
 from pgha.topology import Topology
-
 from tests.unit.library.together import together
 
 TODAY = datetime(2026, 9, 1, tzinfo=timezone.utc)
@@ -216,6 +225,28 @@ class TestRenewal:
         for kind in ("crt", "key"):
             foreign = other.leaf(NODE, "patroni", kind).read_text()
             issued.leaf(NODE, "patroni", kind).write_text(foreign)
+
+        assert issued.ensure_node_certificates(topology) == [f"{NODE}/patroni"]
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"usages": (ExtendedKeyUsageOID.CLIENT_AUTH,)},
+            {"common_name": "somebody"},
+            {"dns_names": ("somewhere.lan",)},
+            {"addresses": ()},
+        ],
+    )
+    def test_when_it_says_something_else_than_asked(
+        self, issued: Pki, topology: Topology, clock: Clock, other: dict[str, Any]
+    ) -> None:
+        ca = parse_certificate(issued.ca_certificate())
+        authority = Authority(ca, parse_key((issued.root / "ca.key").read_text()))
+        node = topology.node(NODE)
+        asked = next(each for each in leaf_requests(topology, node) if each.component == "patroni")
+        key = parse_key(issued.leaf(NODE, "patroni", "key").read_text())
+        old = issue(dataclasses.replace(asked, **other), key, authority, clock())
+        issued.leaf(NODE, "patroni").write_text(certificate_pem(old))
 
         assert issued.ensure_node_certificates(topology) == [f"{NODE}/patroni"]
 

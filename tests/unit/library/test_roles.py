@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from pgha.errors import ConflictError, NotFoundError
+
+from pgha.errors import ConflictError
 from pgha.pki import ensure_pki
 from pgha.roles import secrets_for
 from pgha.secrets import SecretStore
@@ -103,8 +104,11 @@ def test_any_other_minion_sees_nothing(store: SecretStore, topology: Topology, m
 def test_before_the_first_deploy_there_is_nothing_to_hand_out(
     tmp_path: Path, topology: Topology
 ) -> None:
-    with pytest.raises(NotFoundError, match="does not exist yet"):
-        secrets_for("builder.lan", topology, SecretStore.of(tmp_path, topology))
+    store = SecretStore.of(tmp_path, topology)
+    assert secrets_for("builder.lan", topology, store) == {}
+    (tmp_path / "coolify").mkdir()
+    (tmp_path / "coolify" / "token").write_text("1|abc\n")
+    assert secrets_for("controller.lan", topology, store) == {"pgha": {"coolify_token": "1|abc"}}
 
 
 def test_another_clusters_store_is_refused(tmp_path: Path, topology: Topology) -> None:

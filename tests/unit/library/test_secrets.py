@@ -9,10 +9,10 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from pgha.errors import ConflictError, DamagedStateError, NotFoundError
 from pgha.secrets import PASSWORDS, POSTGRESQL_ROLES, SecretStore, scram_sha_256
 from pgha.topology import Topology
-
 from tests.unit.library.together import in_a_process_of_its_own, together
 
 FILES = {f"postgresql/{name}_password.txt" for name in PASSWORDS} | {"postgresql/salt.key"}

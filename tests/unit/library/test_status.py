@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from pgha.status import assemble
 
+from pgha.status import assemble
 from tests.unit.library.answers import NOW, World
 
 

@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 import pytest
-from pgha.status import assemble
 
 from _output import postgres_status
+from pgha.status import assemble
 from tests.unit.library.answers import NOW, World
 
 HEALTHY = """\

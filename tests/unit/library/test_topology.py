@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from pgha.errors import NotFoundError
 from pgha.topology import DEFAULTS, CoolifySettings, Images, Node, Topology, cluster_names
 
@@ -194,6 +195,17 @@ class TestSeveralClusters:
         )
         assert "postgresql_member_port (5434)" in text
         assert "postgresql_hostname is 'db.postgres.host.uk.com' in this cluster and in" in text
+
+    def test_nonsense_in_another_cluster_on_the_same_server_is_left_to_that_cluster(
+        self, pillar: dict[str, Any]
+    ) -> None:
+        billing = pillar["postgresql_clusters"]["billing"]
+        billing["postgresql_nodes"][0]["ip"] = "172.28.0.20"
+        billing["postgresql_hostname"] = "billing.example"
+        keys = [key for key in DEFAULTS if key.endswith("_port")]
+        billing.update({key: [key] for key in keys})
+
+        assert Topology.from_pillar(pillar, "coolify_postgres")
 
     @pytest.mark.parametrize("wrong", [["billing"], {"billing": ["x"]}, "billing"])
     def test_the_mapping_must_be_one(self, pillar: dict[str, Any], wrong: Any) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pgha.errors import ConfigurationError
 from pgha.voters import VoterPlan, plan_voters, quorum_of, tolerance_of
 

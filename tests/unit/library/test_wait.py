@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from pgha.errors import FailedError, TimedOutError, UnreachableError
 from pgha.wait import Pending, poll
 
@@ -72,9 +73,7 @@ def test_at_the_deadline_it_looks_once_more_and_tells_what_it_saw(time: Time) ->
 
 
 def test_a_service_that_never_answers_is_named_in_the_end(time: Time) -> None:
-    with pytest.raises(
-        TimedOutError, match="last seen: :8008 refused"
-    ):
+    with pytest.raises(TimedOutError, match="last seen: :8008 refused"):
         wait(time, iter([UnreachableError(":8008 refused.")] * 9))
 
 
