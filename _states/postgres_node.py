@@ -100,7 +100,7 @@ def _converge(name, cluster, differences, act):
         left = differences(topology, node)
     except (PghaError, OSError) as error:
         ret["result"] = False
-        ret["comment"] = f"{__grains__['id']}: {error}"
+        ret["comment"] = str(error)
         return ret
     ret["result"] = not left
     ret["comment"] = (

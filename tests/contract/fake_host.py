@@ -1,7 +1,7 @@
 """A host without Docker: it reads the stand-in's scripts line by line and simulates containers.
 
-An unknown command fails with status 127, so that a new line in lab/coolify/lifecycle/scripts.py cannot
-pass unnoticed.
+An unknown command fails with status 127, so that a new line in lab/coolify/lifecycle/scripts.py
+cannot pass unnoticed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class FakeServer:
     reachable: bool = True
 
 
-class Failed(Exception):
+class CommandError(Exception):
     pass
 
 
@@ -84,7 +84,7 @@ class FakeHost:
         for line in script.splitlines():
             try:
                 output.append(self._line(fake, line))
-            except Failed as error:
+            except CommandError as error:
                 return Completed(int(error.args[0]), "".join(output), str(error.args[1]))
         return Completed(0, "".join(output))
 
@@ -92,7 +92,7 @@ class FakeHost:
         for pattern, handler in self._commands:
             if match := pattern.match(line):
                 return handler(fake, **match.groupdict())
-        raise Failed(127, f"bash: {line[:60]}: not simulated")
+        raise CommandError(127, f"bash: {line[:60]}: not simulated")
 
     def _table(self) -> list[tuple[str, Callable[..., str]]]:
         compose = (
@@ -162,15 +162,17 @@ class FakeHost:
                 and network.get("external")
                 and network.get("name", name) not in fake.networks
             ):
-                raise Failed(1, f"network {name} declared as external, but could not be found")
+                raise CommandError(
+                    1, f"network {name} declared as external, but could not be found"
+                )
         return document
 
     def _create(self, fake: FakeServer, path: str, body: dict[str, Any]) -> None:
         if "image" not in body and "build" not in body:
-            raise Failed(1, "service has neither an image nor a build context specified")
+            raise CommandError(1, "service has neither an image nor a build context specified")
         image = str(body.get("image", "built"))
         if image.startswith("missing.invalid"):
-            raise Failed(18, f"pull access denied for {image}")
+            raise CommandError(18, f"pull access denied for {image}")
         labels = dict(label.partition("=")[::2] for label in body["labels"])
         name = body["container_name"]
         fake.images.add(image)
@@ -199,7 +201,7 @@ class FakeHost:
             else:
                 missing.append(name)
         if missing:
-            raise Failed(1, f"Error response from daemon: No such container: {missing[0]}")
+            raise CommandError(1, f"Error response from daemon: No such container: {missing[0]}")
         return ""
 
     def _remove(self, fake: FakeServer, names: str) -> str:
@@ -217,7 +219,7 @@ class FakeHost:
     def _found(self, fake: FakeServer, name: str) -> Container:
         plain = shlex.split(name)[0]
         if plain not in fake.containers:
-            raise Failed(1, f"Error: No such object: {plain}")
+            raise CommandError(1, f"Error: No such object: {plain}")
         return fake.containers[plain]
 
     def _logs(self, fake: FakeServer, lines: str) -> str:

@@ -69,7 +69,6 @@ def directories_for(topology: Topology, node: Node) -> list[ManagedDirectory]:
         _open(cluster_directory(topology)),
         *(_open(config_directory(topology, component)) for component in CONFIG_COMPONENTS),
         _open(DATA_ROOT),
-        ManagedDirectory(f"{DATA_ROOT}/images", 0o700, ROOT, ROOT),
         _open(f"{DATA_ROOT}/{topology.cluster}"),
         ManagedDirectory(data_directory(topology, "etcd"), 0o700, ETCD, ETCD),
         ManagedDirectory(data_directory(topology, "postgresql"), 0o700, POSTGRES, POSTGRES),

@@ -1,4 +1,7 @@
-"""One SQLite file, one connection, used by one thread at a time: the event loop's once the server runs."""
+"""One SQLite file, one connection.
+
+It is used by one thread at a time: the event loop's once the server runs.
+"""
 
 from __future__ import annotations
 

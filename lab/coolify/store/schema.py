@@ -11,7 +11,8 @@ CREATE TABLE IF NOT EXISTS tokens (
 
 CREATE TABLE IF NOT EXISTS servers (
   id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,
-  description TEXT, ip TEXT NOT NULL, port INTEGER NOT NULL, user TEXT NOT NULL, team_id INTEGER NOT NULL DEFAULT 0,
+  description TEXT, ip TEXT NOT NULL,
+  port INTEGER NOT NULL, user TEXT NOT NULL, team_id INTEGER NOT NULL DEFAULT 0,
   is_reachable INTEGER NOT NULL, is_usable INTEGER NOT NULL,
   forced_reachable INTEGER, forced_usable INTEGER,
   unreachable_count INTEGER NOT NULL DEFAULT 0, validation_logs TEXT,
