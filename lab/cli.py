@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -17,7 +18,7 @@ from lab.instance import Instance
 from lab.lock import lab_lock
 from lab.logs import collect_logs
 from lab.progress import Progress
-from lab.status import read_status, table
+from lab.status import headline, read_status, table
 from lab.up import up
 
 Command = Callable[[Instance, argparse.Namespace, Console], int]
@@ -78,8 +79,16 @@ def _up(instance: Instance, options: argparse.Namespace, console: Console) -> in
             up(instance, progress, build_images=not options.no_images)
         with progress.step("status"):
             status = read_status(instance)
-    console.print(table(status))
+    _show(status, console)
     return 0 if status["up"] else 1
+
+
+def _show(status: dict[str, Any], console: Console) -> None:
+    if not console.is_terminal:
+        # A pipe has no width; wrapped rows are of no use to whoever reads it.
+        console = Console(width=120)
+    console.print(headline(status), highlight=False)
+    console.print(table(status), highlight=False)
 
 
 def _down(instance: Instance, _options: argparse.Namespace, console: Console) -> int:
@@ -93,7 +102,7 @@ def _status(instance: Instance, options: argparse.Namespace, console: Console) -
     if options.json:
         print(json.dumps(status, indent=2))
     else:
-        console.print(table(status))
+        _show(status, console)
     return 0 if status["up"] else 1
 
 
@@ -125,8 +134,8 @@ def _ask(what: str, wanted: str) -> None:
 
 
 def _agrees_to_lose(instance: Instance) -> bool:
-    question = f"Also remove passwords, CA and backups in {instance.state_dir}? Type 'state' to do so, Enter to keep: "
-    return input(question).strip() == "state"
+    print(f"Passwords, CA and backups are in {instance.state_dir}.")
+    return input("Type 'state' to remove them too, Enter to keep them: ").strip() == "state"
 
 
 def _logs(instance: Instance, options: argparse.Namespace, console: Console) -> int:

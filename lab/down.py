@@ -27,7 +27,7 @@ def down(instance: Instance, progress: Progress, *, gently: bool = True) -> None
 
 
 def destroy(instance: Instance, progress: Progress) -> None:
-    """``down``, then remove volumes and .lab/<instance>, and with it a state directory inside it."""
+    """``down``, then remove volumes and .lab/<instance>, with a state directory inside it."""
     down(instance, progress, gently=False)
     with progress.step("data removed"):
         names = [
@@ -72,6 +72,6 @@ def _refuse_guests(instance: Instance) -> None:
     guests = sorted(guest["Name"] for guest in (network or {}).get("Containers", {}).values())
     if guests:
         raise LabError(
-            f"The network {instance.network} is still used by {', '.join(guests)}: remove these containers,"
-            " then run `down` again."
+            f"The network {instance.network} is still used by {', '.join(guests)}:"
+            " remove these containers, then run `down` again."
         )

@@ -1,4 +1,4 @@
-"""Who trusts whom: Salt keys accepted by content, the master pinned by fingerprint, SSH host keys known.
+"""Who trusts whom: Salt keys accepted by content, the master pinned by fingerprint, SSH hosts known.
 
 Nothing is accepted on first sight. The keys are made on the servers; this collects the public
 parts through the engine, which is the one channel that cannot be somebody else's.
@@ -21,7 +21,7 @@ Facts = Mapping[str, Any]
 
 
 def master_fingerprint(public_key: str) -> str:
-    """As ``salt-key -F master`` prints it: SHA-256 of the PEM's inner lines, byte pairs with colons.
+    """As ``salt-key -F master`` prints it: SHA-256 of the PEM's inner lines, in byte pairs.
 
     The rule is that of ``salt.utils.crypt.pem_finger`` (3008.3).
     """

@@ -56,7 +56,7 @@ class Instance:
 
     @classmethod
     def load(cls, name: str, environ: Mapping[str, str], root: Path = ROOT) -> Instance:
-        """The instance ``name``, changed by PGHA_LAB_DOMAIN, PGHA_LAB_SUBNET and PGHA_LAB_STATE_DIR.
+        """The instance ``name`` as PGHA_LAB_DOMAIN, PGHA_LAB_SUBNET and PGHA_LAB_STATE_DIR change it.
 
         Raises LabError for a name that is neither known nor fully described by the environment.
         """
@@ -134,7 +134,8 @@ def _check(name: str, domain: str, subnet: str) -> None:
     if not domain or not subnet:
         known = " and ".join(_KNOWN)
         raise LabError(
-            f"The lab {name!r} is not known ({known} are): set PGHA_LAB_DOMAIN and PGHA_LAB_SUBNET for it."
+            f"The lab {name!r} is not known ({known} are):"
+            " set PGHA_LAB_DOMAIN and PGHA_LAB_SUBNET for it."
         )
     if not _DOMAIN.fullmatch(domain):
         raise LabError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.docker import docker
@@ -30,7 +31,7 @@ def collect_logs(instance: Instance, directory: Path, progress: Progress) -> lis
 
 def _collect(instance: Instance, server: Server, target: Path) -> list[str]:
     (target / "containers").mkdir(parents=True, exist_ok=True)
-    works = [
+    works: list[Callable[[], None]] = [
         lambda: _container_log(server, target),
         lambda: _copy(server, "/var/log/.", target / "log"),
         lambda: _inner_containers(instance, server, target),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.instance import Instance, Server
 
-#: What a server keeps on its disk: its engine's data, the product's configuration and data, Coolify's files.
+#: A server's disk: its engine's data, the product's configuration and data, Coolify's files.
 VOLUMES = {
     "docker": "/var/lib/docker",
     "config": "/etc/pgha",

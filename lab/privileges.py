@@ -9,9 +9,19 @@ from __future__ import annotations
 from lab.docker import docker
 
 _CAPABILITIES = (
-    "SYS_ADMIN NET_ADMIN NET_RAW SYS_PTRACE SYS_CHROOT MKNOD DAC_READ_SEARCH SYSLOG IPC_LOCK SYS_NICE LEASE"
-    " LINUX_IMMUTABLE"
-).split()
+    "SYS_ADMIN",
+    "NET_ADMIN",
+    "NET_RAW",
+    "SYS_PTRACE",
+    "SYS_CHROOT",
+    "MKNOD",
+    "DAC_READ_SEARCH",
+    "SYSLOG",
+    "IPC_LOCK",
+    "SYS_NICE",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+)
 _CGROUP_V1 = ("--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw")
 _CGROUP_V2 = ("--cgroupns", "private")
 

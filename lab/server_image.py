@@ -1,4 +1,4 @@
-"""The image of a server: built when an input changed, from packages that were checked on the way in."""
+"""The image of a server: built when an input changed, from packages checked on the way in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from lab.docker import docker, inspect, last_line
@@ -16,6 +17,7 @@ from lab.errors import LabError
 from lab.instance import Instance
 from lab.progress import Progress
 from lab.scripts import run_script
+from lab.together import all_of
 
 TAG = "pgha/server:1"
 BASE = "pgha/base:trixie-1"
@@ -23,13 +25,15 @@ PYTHON = "3.13"
 BUILD_SECONDS = 900
 
 _INPUTS_LABEL = "pgha.inputs"
+_LOCKED_IN = {"salt": "server", "coolify": "coolify"}
 
 
 def ensure_base_image(root: Path, progress: Progress) -> None:
-    """The image that everything else is built on. Raises LabError when it cannot be built."""
-    if BASE in inspect("image", BASE):
-        return
-    with progress.step("base image", long=True) as step:
+    """The image that all others are built on, brought up to date before any of them is.
+
+    Raises LabError when it cannot be built.
+    """
+    with progress.step("base image") as step:
         run_script(root / "lab" / "engine" / "base-image.sh", on_line=step.say)
         step.say("")
 
@@ -81,21 +85,32 @@ def _mode(path: Path) -> int:
 
 
 def _build(root: Path, inputs: str, progress: Progress) -> str:
-    with progress.step("Python packages of the server image", long=True):
-        wheels = _ensure_wheels(root)
+    packages: dict[str, Path] = {}
+
+    def download() -> None:
+        for name, lock in _locks(root).items():
+            packages[name] = _ensure_packages(root, name, lock, progress)
+
     with progress.step("server image", long=True):
-        arguments = ["build", "--quiet", "--tag", TAG, "--label", f"{_INPUTS_LABEL}={inputs}"]
-        arguments += ["--build-arg", f"BASE={BASE}", "-"]
-        built = docker(
-            *arguments, stdin=_context(root, wheels), timeout_s=BUILD_SECONDS, check=False
+        # Most of the time goes into apt and pip, each waiting for its own registry.
+        all_of(download, lambda: _docker_build(_context(root, {}), "--target", "system"))
+        _docker_build(
+            _context(root, packages), "--tag", TAG, "--label", f"{_INPUTS_LABEL}={inputs}"
         )
-    if built.returncode:
-        raise LabError(f"The image {TAG} was not built: {last_line(built.stderr)}")
     return str(inspect("image", TAG)[TAG]["Id"])
 
 
-def _context(root: Path, wheels: Path) -> bytes:
-    files = context_files(root) | {f"wheels/{path.name}": path for path in sorted(wheels.iterdir())}
+def _docker_build(context: bytes, *options: str) -> None:
+    arguments = ["build", "--quiet", "--build-arg", f"BASE={BASE}", *options, "-"]
+    built = docker(*arguments, stdin=context, timeout_s=BUILD_SECONDS, check=False)
+    if built.returncode:
+        raise LabError(f"The image {TAG} was not built: {last_line(built.stderr)}")
+
+
+def _context(root: Path, packages: Mapping[str, Path]) -> bytes:
+    files = context_files(root)
+    for name, folder in packages.items():
+        files |= {f"{name}-packages/{path.name}": path for path in sorted(folder.iterdir())}
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name, path in files.items():
@@ -106,23 +121,23 @@ def _context(root: Path, wheels: Path) -> bytes:
     return archive.getvalue()
 
 
-def _ensure_wheels(root: Path) -> Path:
-    """The packages of both lock files, downloaded here: the build itself needs no registry."""
-    locks = [
-        root / "lab" / "server" / "requirements.txt",
-        root / "lab" / "coolify" / "requirements.txt",
-    ]
-    name = hashlib.sha256(b"\0".join(lock.read_bytes() for lock in locks)).hexdigest()[:12]
-    wheels = root / ".cache" / "wheels" / f"server-{name}"
-    if wheels.is_dir():
-        return wheels
-    partial = wheels.with_suffix(".partial")
+def _locks(root: Path) -> dict[str, Path]:
+    return {name: root / "lab" / folder / "requirements.txt" for name, folder in _LOCKED_IN.items()}
+
+
+def _ensure_packages(root: Path, name: str, lock: Path, progress: Progress) -> Path:
+    """The packages of a lock file, downloaded on the machine: the build itself asks no registry."""
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    packages = root / ".cache" / "wheels" / f"{name}-{digest}"
+    if packages.is_dir():
+        return packages
+    partial = packages.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for lock in locks:
+    with progress.step(f"Python packages for {name}", long=True):
         _download(lock, partial)
-    partial.rename(wheels)
-    return wheels
+    partial.rename(packages)
+    return packages
 
 
 def _download(lock: Path, target: Path) -> None:

@@ -51,7 +51,8 @@ def run(
     )
     if done.returncode and _is_gone(done.stderr):
         raise NotUpError(
-            f"{found.host} does not run: start it with `python3 -m lab up --instance {instance.name}`."
+            f"{found.host} does not run: start it with `python3 -m lab up --instance"
+            f" {instance.name}`."
         )
     return done
 
@@ -131,7 +132,7 @@ def next_action(
     if stale or status in ("dead", "removing"):
         return "recreate"
     if status in ("exited", "created"):
-        # A stopped container remembers the id of its network, and never finds a new one of that name.
+        # A stopped container remembers the id of its network, not the name.
         return "start" if endpoint and endpoint["NetworkID"] == network_id else "recreate"
     if endpoint is None or endpoint["NetworkID"] != network_id:
         return "connect"
@@ -161,7 +162,7 @@ def ensure_container(
 def _refuse_stranger(instance: Instance, server: Server, container: dict[str, Any] | None) -> None:
     if container and container["Config"]["Labels"].get("pgha.instance") != instance.name:
         raise LabError(
-            f"A container named {server.host} is there already and is not of the lab {instance.name}:"
+            f"A container named {server.host} is there and is not of the lab {instance.name}:"
             f" remove it (docker rm -f {server.host}), then run `up` again."
         )
 

@@ -18,9 +18,8 @@ def ensure_site(instance: Instance) -> None:
 
 def site_text(instance: Instance) -> str:
     """The pillar as YAML; its first line says which servers it is for."""
-    lines = [
-        f"# Servers of the lab {instance.name} ({instance.domain}, {instance.cidr}). Yours to edit: `up` keeps it."
-    ]
+    about = f"{instance.name} ({instance.domain}, {instance.cidr})"
+    lines = [f"# Servers of the lab {about}. Yours to edit: `up` keeps it."]
     lines.append("postgresql_nodes:")
     for server in instance.servers:
         lines += [f"  - name: {server.node}", f"    host: {server.host}"]

@@ -1,4 +1,4 @@
-"""What the Coolify stand-in is given: servers, a key to them, tokens. lab/coolify/README.md has the format."""
+"""What the Coolify stand-in is given: servers, a key to them, tokens (lab/coolify/README.md)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def blind_token_path(instance: Instance) -> Path:
 
 
 def ensure_token(path: Path, number: int) -> str:
-    """The token in ``path``, made when it is missing: ``<number>|<40 letters and digits>``, file 0600."""
+    """The token in ``path``, made (0600) when missing: ``<number>|<40 letters and digits>``."""
     if path.exists():
         return path.read_text().strip()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -54,7 +54,11 @@ def ensure_token(path: Path, number: int) -> str:
 
 def stand_in_files(instance: Instance, everyone: Mapping[Server, Facts]) -> list[InsideFile]:
     """Everything below /etc/coolify-lab on the controller, apart from the SSH key made there."""
-    listen = f"LISTEN_HOST={instance.controller.ip}\nLISTEN_PORT={COOLIFY_PORT}\nLISTEN_OPTIONS=--faults\n"
+    listen = (
+        f"LISTEN_HOST={instance.controller.ip}\n"
+        f"LISTEN_PORT={COOLIFY_PORT}\n"
+        "LISTEN_OPTIONS=--faults\n"
+    )
     return [
         InsideFile(f"{DIRECTORY}/known_hosts", known_hosts(everyone), 0o600),
         InsideFile(f"{DIRECTORY}/listen", listen),

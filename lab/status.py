@@ -87,35 +87,42 @@ def _coolify_answers(instance: Instance) -> bool:
         return False
 
 
+_COLUMNS = (
+    "server",
+    "address",
+    "node",
+    "role",
+    "state",
+    "engine",
+    "minion",
+    "containers",
+    "memory",
+)
+_NUMBERS = ("containers", "memory")
+
+
 def table(status: dict[str, Any]) -> Table:
     """The servers as a table for people."""
-    grid = Table(
-        title=_headline(status), title_justify="left", box=None, pad_edge=False, header_style="bold"
-    )
-    for column in (
-        "server",
-        "address",
-        "node",
-        "container",
-        "engine",
-        "minion",
-        "containers",
-        "images",
-        "memory",
-    ):
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in _COLUMNS:
         grid.add_column(
-            column, justify="right" if column in ("containers", "images", "memory") else "left"
+            column,
+            justify="right" if column in _NUMBERS else "left",
+            no_wrap=True,
+            overflow="ignore",
         )
     for server in status["servers"]:
         grid.add_row(*_cells(server))
     return grid
 
 
-def _headline(status: dict[str, Any]) -> str:
+def headline(status: dict[str, Any]) -> str:
+    """The lab and its stand-in in one line."""
     coolify = status["coolify"]
     word = "answers" if coolify["answers"] else "does not answer"
     return (
-        f"lab {status['instance']} ({status['subnet']}), Coolify stand-in {coolify['url']} {word}"
+        f"lab {status['instance']} {'is up' if status['up'] else 'is not up'} ({status['subnet']});"
+        f" the Coolify stand-in {coolify['url']} {word}"
     )
 
 
@@ -125,12 +132,12 @@ def _cells(server: dict[str, Any]) -> list[str]:
     return [
         server["host"],
         server["ip"],
-        f"{server['node']} ({server['role']})",
+        server["node"],
+        server["role"],
         server["container"],
         _yes(server["engine"]),
         _yes(server["minion"]),
-        f"{running} of {len(server['containers'])}",
-        str(len(server["images"])),
+        f"{running}/{len(server['containers'])}",
         f"{memory} MiB" if memory is not None else "",
     ]
 

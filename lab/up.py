@@ -1,4 +1,4 @@
-"""Bring a lab up, or back to what it should be: every step looks first and does only what is missing."""
+"""Bring a lab up, or back to what it should be: every step looks first, then does what is missing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _up_servers(instance: Instance, progress: Progress) -> None:
     _ensure_servers(instance, image_id, progress)
     everyone = _look(instance, progress)
     if _has_stale_mount(instance, everyone[instance.controller]):
-        # A folder that was removed and made again is another one; the container still holds the old.
+        # A folder that was removed and made again is another; the container holds the old one.
         remove_container(instance.controller, gently=True)
         _ensure_servers(instance, image_id, progress)
         everyone = _look(instance, progress)
@@ -131,8 +131,8 @@ def _prepared(instance: Instance, server: Server) -> dict[str, Any]:
     return poll(
         check,
         deadline_s=PREPARED_SECONDS,
-        otherwise=f"{server.host} was not ready within {{seconds}} s: look at `docker logs {server.host}`,"
-        " then run `up` again.",
+        otherwise=f"{server.host} was not ready within {{seconds}} s:"
+        f" look at `docker logs {server.host}`, then run `up` again.",
     )
 
 
@@ -187,7 +187,7 @@ def _converge(
 def service_actions(
     written: Sequence[str], services: Mapping[str, str]
 ) -> tuple[list[str], list[str]]:
-    """Services to restart because a file of theirs changed, and services to start because they are down."""
+    """Services to restart, because a file of theirs changed, and those to start: they are down."""
     restart = []
     if identity.MASTER_CONF in written:
         restart.append("salt-minion")
@@ -207,8 +207,8 @@ def _ensure_minions(instance: Instance, progress: Progress) -> None:
     if done.returncode:
         silent = ", ".join(done.stdout.split()) or "every minion"
         raise LabError(
-            f"{silent} did not answer Salt within {MINIONS_SECONDS} s: look at /var/log/salt/minion there and at"
-            f" /var/log/salt/master on {instance.controller.host}, then run `up` again."
+            f"{silent} did not answer Salt within {MINIONS_SECONDS} s: look at /var/log/salt/minion"
+            f" there and at /var/log/salt/master on {instance.controller.host}, then run `up` again."
         )
 
 

@@ -22,7 +22,7 @@ def poll(
 ) -> Found:
     """Call ``check`` until it returns something true, and return that.
 
-    Raises LabError with the sentence ``otherwise`` (``{seconds}`` is filled in) after ``deadline_s``.
+    Raises LabError after ``deadline_s``: the sentence ``otherwise``, ``{seconds}`` filled in.
     """
     end = clock() + deadline_s
     while True:

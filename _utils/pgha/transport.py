@@ -193,12 +193,17 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 def in_parallel(calls: Mapping[str, Callable[[], T]]) -> dict[str, T]:
     """Run every call at once in a thread of its own and return the results by name.
 
-    Each call must be bounded and must not raise; the slowest one sets the duration.
+    Each call must be bounded; the slowest one sets the duration. The first error is raised when
+    all have ended.
     """
     results: dict[str, T] = {}
+    failures: list[BaseException] = []
 
     def keep(name: str, call: Callable[[], T]) -> None:
-        results[name] = call()
+        try:
+            results[name] = call()
+        except BaseException as err:
+            failures.append(err)
 
     threads = [
         threading.Thread(target=keep, args=(name, call), daemon=True)
@@ -208,4 +213,6 @@ def in_parallel(calls: Mapping[str, Callable[[], T]]) -> dict[str, T]:
         thread.start()
     for thread in threads:
         thread.join()
+    if failures:
+        raise failures[0]
     return {name: results[name] for name in calls}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from .standin import Standin
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
+    os.umask(0o077)
     try:
         seed = load_seed(options.seed)
         host = _ssh_host(seed, options.data)
@@ -46,7 +48,7 @@ def _ssh_host(seed: Seed, data: Path) -> SshHost:
     if seed.ssh_key is None or seed.known_hosts is None:
         raise SeedError("The seed file needs ssh_key and known_hosts, see lab/coolify/README.md.")
     control = data / "ssh"
-    control.mkdir(mode=0o700, parents=True, exist_ok=True)
+    control.mkdir(parents=True, exist_ok=True)
     return SshHost(seed.ssh_key, seed.known_hosts, control)
 
 

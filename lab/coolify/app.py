@@ -41,6 +41,7 @@ def create_app(standin: Standin, *, background: bool = True) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        standin.resume()
         task = asyncio.create_task(standin.run_passes()) if background else None
         yield
         if task is not None:
@@ -105,11 +106,13 @@ class Faulty:
             fault = self._standin.faults.take(scope["method"], scope["path"])
         if fault is None:
             await self._app(scope, receive, send)
-        elif fault.kind != "drop":
+        elif fault.kind == "drop":
+            # An answer that never gets its body: the server closes the connection.
+            length = [(b"content-length", b"1")]
+            await send({"type": "http.response.start", "status": 200, "headers": length})
+        else:
             response = await _faulty_response(Request(scope, receive), fault)
             await response(scope, receive, send)
-        else:
-            raise ConnectionAbortedError("dropped on request of a test")
 
 
 async def _faulty_response(request: Request, fault: Fault) -> Response:

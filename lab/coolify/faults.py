@@ -12,7 +12,7 @@ class Fault:
     """The next `remaining` API requests that match get this answer.
 
     kind: a status, `html` (200 with an HTML page, as a proxy's login page), `hang` (no answer for
-    `seconds`), `drop` (connection closed without an answer).
+    `seconds`), `drop` (connection closed in the middle of the answer).
     """
 
     kind: str

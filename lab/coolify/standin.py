@@ -70,10 +70,16 @@ class Standin:
         if services.exists(self.db, service_id):
             await self.actions.delete(service_id)
 
-    async def run_passes(self) -> None:
-        """Status passes for ever; a failing one is logged, not fatal."""
+    def resume(self) -> None:
+        """Take up deletions that a restart interrupted; validate servers that never were."""
         for service in services.pending_deletions(self.db):
             self.jobs.queue("interrupted deletion", self._delayed_delete(service["id"]))
+        for server in servers.everything(self.db):
+            if server["docker_version"] is None:
+                self.jobs.queue("first validation", self.actions.validate(server["id"]))
+
+    async def run_passes(self) -> None:
+        """Status passes for ever; a failing one is logged, not fatal."""
         while True:
             try:
                 await self.passes.run()

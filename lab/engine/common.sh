@@ -26,11 +26,12 @@ wait_until() {
 
 engine_answers() { timeout 10 docker info >/dev/null 2>&1; }
 
-# The pid is only ours while a dockerd runs under it: pids are used again after a reboot.
+# Pids are used again, and a dead process that nobody has reaped keeps its name but not its program.
+is_dockerd() { [[ $1 =~ ^[0-9]+$ && $(readlink "/proc/$1/exe") == */dockerd* ]]; }
+
 our_engine_pid() {
   local pid
-  pid=$(cat "$ENGINE_PIDFILE" 2>/dev/null) || return 1
-  [[ $pid =~ ^[0-9]+$ && $(cat "/proc/$pid/comm" 2>/dev/null) == dockerd ]] || return 1
+  pid=$(cat "$ENGINE_PIDFILE" 2>/dev/null) && is_dockerd "$pid" || return 1
   printf '%s\n' "$pid"
 }
 

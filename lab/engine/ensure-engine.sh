@@ -39,7 +39,7 @@ start_by_systemd() {
 # Not by process name: the servers of the lab run a dockerd of their own, and this machine sees those too.
 an_engine_is_starting() {
   local pid
-  pid=$(cat /var/run/docker.pid 2>/dev/null) && [[ $(cat "/proc/$pid/comm" 2>/dev/null) == dockerd ]]
+  pid=$(cat /var/run/docker.pid 2>/dev/null) && is_dockerd "$pid"
 }
 
 start_by_hand() {

@@ -30,7 +30,7 @@ def node_status(topology: Topology, node: Node, client: PatroniClient) -> dict[s
         brief.update(_from_cluster(topology, node, cluster))
     if isinstance(own, MemberStatus):
         brief.update(_from_self(own, brief))
-    elif isinstance(cluster, Cluster):
+    elif isinstance(cluster, Cluster) and isinstance(own, PghaError):
         # The other members go on reporting a frozen node as running until its ttl ends, so the
         # state in etcd says nothing when the node itself cannot confirm it.
         brief.update(state="unknown", error=_only_patroni_answers(node, own))

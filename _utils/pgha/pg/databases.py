@@ -24,7 +24,9 @@ SELECT pg_get_userbyid(d.datdba)::text, d.datallowconn,
   FROM pg_database d WHERE d.datname = %s
 """
 
-_OBSERVE_PUBLIC = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'public'"
+_OBSERVE_PUBLIC = (
+    "SELECT pg_get_userbyid(nspowner)::text FROM pg_namespace WHERE nspname = 'public'"
+)
 
 
 @dataclass(frozen=True)

@@ -121,15 +121,18 @@ async def logs(call: Call) -> Response:
 
 
 def _matching(listing: str, label: str, name: str) -> tuple[str, str]:
-    for line in listing.splitlines():
-        container, state, labels = [*line.split("\t"), "", ""][:3]
-        pairs = [part.partition("=") for part in labels.split(",")]
-        if any(not separator for _, separator, _ in pairs):
-            raise ValueError("a label value holds a comma")
-        values = {key: value for key, _, value in pairs}
-        if values.get("coolify.name") == label and slug(name) == name:
+    rows = [[*line.split("\t"), "", ""][:3] for line in listing.splitlines()]
+    for container, state, labels in [(row[0], row[1], _labels(row[2])) for row in rows]:
+        if labels.get("coolify.name") == label and slug(name) == name:
             return container, state
     raise not_found("Container")
+
+
+def _labels(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(",")]
+    if any(not separator for _, separator, _ in pairs):
+        raise ValueError("a label value holds a comma")
+    return {key: value for key, _, value in pairs}
 
 
 ROUTES = [

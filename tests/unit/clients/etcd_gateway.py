@@ -65,12 +65,12 @@ class Gateway:
         return {"header": HEADER, "version": "3.5.16", "dbSize": "20480", **leader}
 
 
-def member(topology: Topology, name: str, number: int, **more: Any) -> dict[str, Any]:
+def member(topology: Topology, node_name: str, number: int, **more: Any) -> dict[str, Any]:
     """A started member of the topology in the gateway's words."""
-    node = topology.node(name)
+    node = topology.node(node_name)
     return {
         "ID": str(number),
-        "name": name,
+        "name": node_name,
         "peerURLs": [peer_url(topology, node)],
         "clientURLs": [f"https://{node.ip}:2379"],
         **more,

@@ -76,6 +76,11 @@ def test_within_gives_the_result_and_the_error_of_the_call() -> None:
         within(1, lambda: 1 // 0)
 
 
+def test_an_error_in_a_parallel_call_is_not_lost() -> None:
+    with pytest.raises(ZeroDivisionError):
+        in_parallel({"good": lambda: 1, "bad": lambda: 1 // 0})
+
+
 def test_parallel_calls_take_as_long_as_the_slowest() -> None:
     def slow() -> str:
         time.sleep(0.2)
