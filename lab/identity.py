@@ -1,4 +1,4 @@
-"""Who trusts whom: Salt keys accepted by content, the master pinned by fingerprint, SSH hosts known.
+"""Who trusts whom: Salt keys by content, the master by fingerprint, SSH servers by host key.
 
 Nothing is accepted on first sight. The keys are made on the servers; this collects the public
 parts through the engine, which is the one channel that cannot be somebody else's.

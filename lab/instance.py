@@ -56,7 +56,7 @@ class Instance:
 
     @classmethod
     def load(cls, name: str, environ: Mapping[str, str], root: Path = ROOT) -> Instance:
-        """The instance ``name`` as PGHA_LAB_DOMAIN, PGHA_LAB_SUBNET and PGHA_LAB_STATE_DIR change it.
+        """The instance ``name``; PGHA_LAB_DOMAIN, _SUBNET and _STATE_DIR change its places.
 
         Raises LabError for a name that is neither known nor fully described by the environment.
         """

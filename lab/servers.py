@@ -139,24 +139,39 @@ def next_action(
     return "unpause" if status == "paused" else "nothing"
 
 
-def ensure_container(
-    instance: Instance, server: Server, *, image_id: str, network_id: str, rights: Sequence[str]
-) -> str:
-    """Bring a server's container to where it should be; the action that took."""
-    arguments = container_arguments(instance, server)
-    wanted = config_hash(arguments, image_id)
-    found = inspect("container", server.host).get(server.host)
-    _refuse_stranger(instance, server, found)
-    action = next_action(found, wanted_hash=wanted, network=instance.network, network_id=network_id)
+def plan_containers(instance: Instance, *, image_id: str, network_id: str) -> dict[Server, str]:
+    """What each server's container needs (``next_action``).
+
+    Raises LabError when a container of that name belongs to somebody else.
+    """
+    found = inspect("container", *(server.host for server in instance.servers))
+    plan = {}
+    for server in instance.servers:
+        container = found.get(server.host)
+        _refuse_stranger(instance, server, container)
+        plan[server] = next_action(
+            container,
+            wanted_hash=config_hash(container_arguments(instance, server), image_id),
+            network=instance.network,
+            network_id=network_id,
+        )
+    return plan
+
+
+def apply_action(
+    instance: Instance, server: Server, action: str, *, image_id: str, rights: Sequence[str]
+) -> None:
+    """Carry out what ``next_action`` said; ``rights`` are needed only to create."""
     if action == "recreate":
         remove_container(server, gently=True)
     if action in ("create", "recreate"):
-        docker("run", "--detach", "--label", f"pgha.config={wanted}", *rights, *arguments, image_id)
+        arguments = container_arguments(instance, server)
+        label = f"pgha.config={config_hash(arguments, image_id)}"
+        docker("run", "--detach", "--label", label, *rights, *arguments, image_id)
     elif action == "connect":
         docker("network", "connect", "--ip", server.ip, instance.network, server.host)
     elif action in ("start", "unpause"):
         docker(action, server.host)
-    return action
 
 
 def _refuse_stranger(instance: Instance, server: Server, container: dict[str, Any] | None) -> None:

@@ -16,15 +16,19 @@ from lab.together import on_each
 PING_SECONDS = 5
 
 
-def read_status(instance: Instance) -> dict[str, Any]:
-    """The lab as JSON-ready data; ``up`` is true when everything in it answers."""
+def read_status(instance: Instance, *, minions: set[str] | None = None) -> dict[str, Any]:
+    """The lab as JSON-ready data; ``up`` is true when everything in it answers.
+
+    ``minions`` are those known to answer, for who has just asked them.
+    """
     containers = (
         inspect("container", *(server.host for server in instance.servers)) if answers() else {}
     )
     servers = on_each(
         instance.servers, lambda server: _server(instance, server, containers.get(server.host))
     )
-    minions = _answering_minions(instance, servers[instance.controller])
+    if minions is None:
+        minions = _answering_minions(instance, servers[instance.controller])
     for server, status in servers.items():
         status["minion"] = server.host in minions
     coolify = _coolify_answers(instance)

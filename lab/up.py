@@ -1,8 +1,9 @@
-"""Bring a lab up, or back to what it should be: every step looks first, then does what is missing."""
+"""Bring a lab up, or back to what it should be: each step looks, then does what is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,15 @@ from lab.privileges import privilege_arguments
 from lab.progress import Progress, Step
 from lab.scripts import run_script
 from lab.server_image import ensure_base_image, ensure_product_images, ensure_server_image
-from lab.servers import InsideFile, ensure_container, facts, put_files, remove_container, run
+from lab.servers import (
+    InsideFile,
+    apply_action,
+    facts,
+    plan_containers,
+    put_files,
+    remove_container,
+    run,
+)
 from lab.site_pillar import ensure_site
 from lab.together import all_of, on_each
 from lab.wait import poll
@@ -39,14 +48,18 @@ def up(instance: Instance, progress: Progress, *, build_images: bool = True) -> 
     _ensure_engine(instance, progress)
     _prepare_directories(instance)
     ensure_base_image(instance.root, progress)
-    works: list[Callable[[], None]] = [lambda: _up_servers(instance, progress)]
-    if build_images:
-        works.append(lambda: ensure_product_images(instance, progress))
-    all_of(*works)
-    _ensure_images(instance, progress)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        images = pool.submit(ensure_product_images, instance, progress) if build_images else None
+        _up_servers(instance, progress, wait_for_images=images.result if images else _nothing)
 
 
-def _up_servers(instance: Instance, progress: Progress) -> None:
+def _nothing() -> None:
+    return None
+
+
+def _up_servers(
+    instance: Instance, progress: Progress, *, wait_for_images: Callable[[], None]
+) -> None:
     image_id = ensure_server_image(instance.root, progress)
     _ensure_servers(instance, image_id, progress)
     everyone = _look(instance, progress)
@@ -56,10 +69,16 @@ def _up_servers(instance: Instance, progress: Progress) -> None:
         _ensure_servers(instance, image_id, progress)
         everyone = _look(instance, progress)
     _join(instance, everyone, progress)
+
+    def engines_and_images() -> None:
+        _ensure_engines(instance, progress)
+        wait_for_images()
+        _ensure_images(instance, progress)
+
     all_of(
         lambda: _ensure_minions(instance, progress),
         lambda: _ensure_coolify(instance, progress),
-        lambda: _ensure_engines(instance, progress),
+        engines_and_images,
     )
 
 
@@ -81,14 +100,16 @@ def _prepare_directories(instance: Instance) -> None:
 def _ensure_servers(instance: Instance, image_id: str, progress: Progress) -> None:
     with progress.step("servers") as step:
         network_id = ensure_network(instance)
-        rights = privilege_arguments(image_id)
-        actions = on_each(
+        plan = plan_containers(instance, image_id=image_id, network_id=network_id)
+        creates = not {"create", "recreate"}.isdisjoint(plan.values())
+        rights = privilege_arguments(image_id) if creates else []
+        on_each(
             instance.servers,
-            lambda server: ensure_container(
-                instance, server, image_id=image_id, network_id=network_id, rights=rights
+            lambda server: apply_action(
+                instance, server, plan[server], image_id=image_id, rights=rights
             ),
         )
-        step.note = _summary(actions.values())
+        step.note = _summary(plan.values())
 
 
 def _summary(actions: Iterable[str]) -> str:
@@ -208,7 +229,7 @@ def _ensure_minions(instance: Instance, progress: Progress) -> None:
         silent = ", ".join(done.stdout.split()) or "every minion"
         raise LabError(
             f"{silent} did not answer Salt within {MINIONS_SECONDS} s: look at /var/log/salt/minion"
-            f" there and at /var/log/salt/master on {instance.controller.host}, then run `up` again."
+            f" there and /var/log/salt/master on {instance.controller.host}, then run `up` again."
         )
 
 

@@ -7,13 +7,15 @@ Salt; runners and orchestration states share it, minions never load it.
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import salt.client
+from salt.exceptions import SaltClientError
 
 from pgha.deploy.fleet import Answer, Applied
+from pgha.errors import UnreachableError
 
 STATE_TIMEOUT_S = 300
 

@@ -39,6 +39,8 @@ postgresql_nodes:
     host: builder.lan
     ip: 172.28.0.30
     role: replica
+postgresql_images: {}
+coolify_url: http://controller.lan:8000
 coolify_project: postgresql
 coolify_environment: production
 coolify_controller: controller.lan

@@ -115,8 +115,16 @@ class Lab:
 
     def requests(self) -> list[str]:
         """The stand-in's request log, one line per request to Coolify's API."""
-        log = self.check(self.controller, "cat", "/data/coolify/requests.log")
+        log = self.check(self.controller, "cat", "/data/coolify/stand-in/requests.log")
         return [line for line in log.splitlines() if "/api/v1/" in line]
+
+    def coolify(self, verb: str, path: str, body: dict[str, Any] | None = None) -> None:
+        """Set or clear a fault of the stand-in (``lab/coolify/README.md``)."""
+        self.check(
+            self.controller, "curl", "--fail", "--silent", "--show-error", "-X", verb,
+            f"http://127.0.0.1:8000/__lab__/{path}", "-H", "Content-Type: application/json",
+            "-d", json.dumps(body or {}), timeout=300,
+        )  # fmt: skip
 
     def read_secret(self, name: str) -> str:
         return (self.state / name).read_text().strip()
@@ -153,7 +161,7 @@ def _run(
     command: Sequence[str], *, timeout: float, stdin: str = "", cwd: Path | None = None
 ) -> Done:
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=timeout, input=stdin, cwd=cwd, check=False,
+        command, capture_output=True, text=True, errors="replace", timeout=timeout, input=stdin, cwd=cwd, check=False,
         env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
 
