@@ -12,6 +12,7 @@ try:
     from pgha.errors import PghaError
     from pgha.topology import Topology
     from pgha_master.fleet import SaltFleet
+    from pgha_master.quiet import hush_salt_at_exit
 
     MISSING = None
 except ImportError as error:
@@ -45,6 +46,7 @@ def status(cluster=None):
         topology = Topology.from_pillar(__salt__["pillar.show_pillar"](), cluster)
     except PghaError as error:
         raise SaltInvocationError(str(error)) from error
+    hush_salt_at_exit()
     data = observe(topology, SaltFleet(__opts__))
     # Salt takes the exit status from this key, and unwraps only the pair data and outputter.
     data["retcode"] = 0 if data["healthy"] else 1

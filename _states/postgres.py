@@ -19,6 +19,7 @@ try:
     from pgha.topology import Topology
     from pgha_master.fleet import SaltFleet
     from pgha_master.progress import Progress
+    from pgha_master.quiet import hush_salt_at_exit
 
     MISSING = None
 except ImportError as error:
@@ -119,6 +120,7 @@ def _run(name, cluster, action):
 
 def _deployment(cluster):
     if CONTEXT_KEY not in __context__:
+        hush_salt_at_exit()
         deployment = Deployment(
             topology=Topology.from_pillar(__pillar__, cluster),
             fleet=SaltFleet(__opts__),

@@ -51,7 +51,7 @@ last_step() { grep -oE '^Step [0-9]+/[0-9]+' "$1" | tail -n 1 | sed 's/^/, /' ||
 
 # The line of a log that most likely says why a command failed.
 reason_in() {
-  { grep -iE '(^E: |error|fail|denied|no such|not found)' "$1" || cat "$1"; } | grep -v '^ *$' | tail -n 1 | cut -c1-300
+  { grep -iE '(^E: |error|fail|denied|no such|not found)' "$1" || cat "$1"; } | grep -v '^ *$' | tail -n 1 | sed 's/^error: //' | cut -c1-300
 }
 
 # Names and contents of all files of a folder, as one hash.
@@ -111,8 +111,14 @@ build_image() {
   say "$name: building $tag"
   with_progress "$name" "$log" run_docker_build "$name" "$extra" ||
     fail "the image $tag could not be built ($(reason_in "$log")): see $log, then run this again."
-  [[ -z $previous ]] || docker image rm "$previous" >/dev/null 2>&1 || true
+  remove_untagged "$previous"
   say "$name: built in $((SECONDS - started)) s, $(image_megabytes "$tag")"
+}
+
+# Removing an image by its id would also take its last tag, so only when it has none.
+remove_untagged() {
+  [[ -n $1 && $(docker image inspect --format '{{len .RepoTags}}' "$1" 2>/dev/null) == 0 ]] || return 0
+  docker image rm "$1" >/dev/null 2>&1 || true
 }
 
 run_docker_build() {

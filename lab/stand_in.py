@@ -54,11 +54,7 @@ def ensure_token(path: Path, number: int) -> str:
 
 def stand_in_files(instance: Instance, everyone: Mapping[Server, Facts]) -> list[InsideFile]:
     """Everything below /etc/coolify-lab on the controller, apart from the SSH key made there."""
-    listen = (
-        f"LISTEN_HOST={instance.controller.ip}\n"
-        f"LISTEN_PORT={COOLIFY_PORT}\n"
-        "LISTEN_OPTIONS=--faults\n"
-    )
+    listen = f"LISTEN_HOST=0.0.0.0\nLISTEN_PORT={COOLIFY_PORT}\nLISTEN_OPTIONS=--faults\n"
     return [
         InsideFile(f"{DIRECTORY}/known_hosts", known_hosts(everyone), 0o600),
         InsideFile(f"{DIRECTORY}/listen", listen),

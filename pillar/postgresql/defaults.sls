@@ -39,6 +39,7 @@ postgresql_nodes:
     host: builder.lan
     ip: 172.28.0.30
     role: replica
+postgresql_client_services: []
 postgresql_images: {}
 coolify_url: http://controller.lan:8000
 coolify_project: postgresql

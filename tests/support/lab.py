@@ -161,9 +161,16 @@ def _run(
     command: Sequence[str], *, timeout: float, stdin: str = "", cwd: Path | None = None
 ) -> Done:
     return subprocess.run(
-        command, capture_output=True, text=True, errors="replace", timeout=timeout, input=stdin, cwd=cwd, check=False,
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        input=stdin,
+        cwd=cwd,
+        check=False,
         env={**os.environ, "NO_COLOR": "1"},
-    )  # fmt: skip
+    )
 
 
 def eventually(check: Any, *, deadline_s: float, what: str) -> Any:

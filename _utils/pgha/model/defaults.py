@@ -35,6 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "postgresql_app_database": "application",
     "postgresql_app_user": "app_user",
     "postgresql_application_networks": ["10.0.0.0/8"],
+    "postgresql_client_services": [],
     "postgresql_images": {},
     "postgresql_backup_retention_days": 7,
     "postgresql_nodes": [

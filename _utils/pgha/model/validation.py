@@ -59,6 +59,7 @@ def problems_of(pillar: Mapping[str, Any], settings: Mapping[str, Any]) -> list[
         *_timing_problems(settings),
         *parameter_problems(settings["postgresql_parameters"]),
         *_network_problems(settings["postgresql_application_networks"]),
+        *_client_problems(settings["postgresql_client_services"]),
         *_image_problems(settings["postgresql_images"]),
     ]
 
@@ -134,6 +135,14 @@ def _network_problems(networks: object) -> Iterator[str]:
         allowed = rules.network(item)
         if allowed:
             yield f"{key} contains {shown(item)}: {allowed}."
+
+
+def _client_problems(services: object) -> Iterator[str]:
+    if not isinstance(services, list) or not all(isinstance(name, str) for name in services):
+        yield (
+            f"postgresql_client_services is {shown(services)}: it must be a list of names or "
+            "uuids of Coolify services."
+        )
 
 
 def _image_problems(images: object) -> Iterator[str]:
