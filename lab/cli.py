@@ -18,6 +18,7 @@ from lab.instance import Instance
 from lab.lock import lab_lock
 from lab.logs import collect_logs
 from lab.progress import Progress
+from lab.servers import ensure_running
 from lab.status import headline, read_status, table
 from lab.up import up
 
@@ -152,5 +153,6 @@ def _exec(instance: Instance, options: argparse.Namespace, _console: Console) ->
         raise LabError("Say what to run: python3 -m lab exec SERVER -- COMMAND.")
     terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
     host = instance.server(options.server).host
+    ensure_running(instance, host)
     sys.stdout.flush()
     os.execvp("docker", ["docker", "exec", "--interactive", *terminal, host, *argv])  # noqa: S606

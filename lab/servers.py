@@ -50,11 +50,21 @@ def run(
         "exec", *interactive, found.host, *argv, stdin=stdin, timeout_s=timeout_s, check=False
     )
     if done.returncode and _is_gone(done.stderr):
-        raise NotUpError(
-            f"{found.host} does not run: start it with `python3 -m lab up --instance"
-            f" {instance.name}`."
-        )
+        raise _not_up(instance, found.host)
     return done
+
+
+def ensure_running(instance: Instance, host: str) -> None:
+    """Raise NotUpError unless the server ``host`` runs."""
+    container = inspect("container", host).get(host)
+    if not container or container["State"]["Status"] != "running":
+        raise _not_up(instance, host)
+
+
+def _not_up(instance: Instance, host: str) -> NotUpError:
+    return NotUpError(
+        f"{host} does not run: start it with `python3 -m lab up --instance {instance.name}`."
+    )
 
 
 def _is_gone(stderr: str) -> bool:
@@ -76,8 +86,14 @@ def facts(instance: Instance, server: Server, *options: str) -> dict[str, Any] |
     return answer
 
 
-def put_files(instance: Instance, server: Server, files: Iterable[InsideFile]) -> None:
-    """Write files on a server, owned by root; content goes through a pipe, never a command line."""
+def put_files(
+    instance: Instance, server: Server, files: Iterable[InsideFile], *, then: Sequence[str] = ()
+) -> None:
+    """Write files on a server, owned by root; content goes through a pipe, never a command line.
+
+    The shell commands ``then`` run in the same breath, so that they run even when this side dies;
+    their outcome is not looked at. Raises LabError when the server did not take the files.
+    """
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for file in files:
@@ -85,8 +101,8 @@ def put_files(instance: Instance, server: Server, files: Iterable[InsideFile]) -
             data = file.content.encode()
             entry.mode, entry.size = file.mode, len(data)
             tar.addfile(entry, io.BytesIO(data))
-    unpack = ["tar", "-x", "-p", "--no-overwrite-dir", "-C", "/"]
-    done = run(instance, server, unpack, stdin=archive.getvalue())
+    script = "tar -x -p --no-overwrite-dir -C / || exit 1; " + "; ".join((*then, "true"))
+    done = run(instance, server, ["bash", "-c", script], stdin=archive.getvalue())
     if done.returncode:
         raise LabError(
             f"{server.host} did not take its files: {done.stderr.strip()}; run `up` again."

@@ -46,7 +46,8 @@ def test_state_directory_is_closed(cluster: Lab) -> None:
 
 
 def test_no_secret_in_what_coolify_has_stored(cluster: Lab) -> None:
-    stored = cluster.check(cluster.controller, "sh", "-c", "cat /data/coolify/stand-in/*")
+    files = "cat /data/coolify/stand-in/*.sqlite* /data/coolify/stand-in/*.log"
+    stored = cluster.check(cluster.controller, "sh", "-c", files)
     assert "coolify_postgres-postgres-node-1-etcd" in stored
     assert found_in(stored, cluster) == []
     for server in cluster.servers:
@@ -156,7 +157,8 @@ def test_minion_keys_are_accepted_one_by_one(cluster: Lab) -> None:
 def test_containers_do_not_run_as_root(cluster: Lab) -> None:
     for server in cluster.servers:
         for name in cluster.check(server, "docker", "ps", "--format", "{{.Names}}").split():
-            users = cluster.check(server, "docker", "top", name, "-o", "uid").split()[1:]
+            rows = cluster.check(server, "docker", "top", name, "-o", "pid,uid").splitlines()[1:]
+            users = {row.split()[1] for row in rows}
             assert users, name
             assert "0" not in users, name
 
