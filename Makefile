@@ -49,7 +49,7 @@ lint: setup ## ruff, mypy, salt-lint, yamllint, shellcheck
 
 .PHONY: test-unit
 test-unit: setup ## No network, no Salt daemon; under a minute
-	@$(PYTHON) -m pytest tests/unit tests/contract -m "not lab"
+	@$(PYTHON) -m pytest tests/unit tests/contract -m "not lab" -n 2 --dist loadfile
 
 .PHONY: test-functional
 test-functional: setup ## The real Salt loader over the composed tree

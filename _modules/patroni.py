@@ -217,11 +217,13 @@ def config_rollout(changes=None, deadline=30, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, _ = _asked(None, cluster)
+    # Read here: Salt's dunders are not there in the threads that ask the members.
+    password = _password("monitor") if changes else ""
     with _operator_errors():
         taken = rollout.wait_taken(
             topology,
             lambda node: access.client_for(topology, node),
-            lambda node, names: _effective(topology, node, names),
+            lambda node, names: _effective(topology, node, names, password),
             dynamic.changed_parameters(changes or {}),
             deadline,
         )
@@ -306,9 +308,9 @@ def _asked(node, cluster):
         return topology, topology.node(node or __grains__["id"])
 
 
-def _effective(topology, node, names):
+def _effective(topology, node, names, password):
     # The superuser may log in on its own server only; the monitor may ask every member.
-    settings = member_settings(topology, node, MONITOR, _password("monitor"))
+    settings = member_settings(topology, node, MONITOR, password)
     return probe.effective_settings(settings, names)
 
 

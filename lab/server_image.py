@@ -56,7 +56,11 @@ def ensure_server_image(root: Path, progress: Progress) -> str:
     image = found.get(TAG)
     if image and (image["Config"]["Labels"] or {}).get(_INPUTS_LABEL) == inputs:
         return str(image["Id"])
-    return _build(root, inputs, progress)
+    built = _build(root, inputs, progress)
+    if image and image["Id"] != built:
+        # In vain while a server still runs it; its layers are the next build's cache.
+        docker("image", "rm", "--no-prune", str(image["Id"]), check=False)
+    return built
 
 
 def context_files(root: Path) -> dict[str, Path]:

@@ -108,7 +108,7 @@ def _applied(answer: Answer) -> Applied:
     return Applied(
         changes={key: state["changes"] for key, state in states.items() if state["changes"]},
         failed={
-            key: state["comment"]
+            key: _sentence(str(state["comment"]))
             for key, state in states.items()
             if state["result"] is False and "__sls__" in state and not _is_requisite(state)
         },

@@ -12,4 +12,4 @@ def hush_salt_at_exit() -> None:
     warns of them when no handler is left; Python then prints the warning on standard error. Log
     files are not affected.
     """
-    logging.lastResort = None
+    logging.lastResort = logging.NullHandler()
