@@ -49,7 +49,7 @@ lint: setup ## ruff, mypy, salt-lint, yamllint, shellcheck
 
 .PHONY: test-unit
 test-unit: setup ## No network, no Salt daemon; under a minute
-	@$(PYTHON) -m pytest tests/unit tests/contract -m "not lab" -n 2 --dist loadfile
+	@$(PYTHON) -m pytest tests/unit tests/contract -m "not lab"
 
 .PHONY: test-functional
 test-functional: setup ## The real Salt loader over the composed tree
@@ -57,7 +57,11 @@ test-functional: setup ## The real Salt loader over the composed tree
 
 .PHONY: test-integration
 test-integration: setup ## Deploy, deploy again, change, break: on a lab instance of its own
-	@$(PYTHON) -m pytest tests/integration --timeout 900
+	@$(PYTHON) -m pytest tests/integration -m "not fault" --timeout 900
+
+.PHONY: test-fault
+test-fault: setup ## Slow fault scenarios on a lab of their own
+	@$(PYTHON) -m pytest tests/integration -m fault --timeout 900
 
 ## Building
 .PHONY: images

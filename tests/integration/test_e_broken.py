@@ -67,7 +67,7 @@ def test_all_pillar_errors_come_at_once(cluster: Lab) -> None:
     [
         ("429", ["Coolify", "429"]),
         ("500", ["Coolify", "500"]),
-        ("html", ["Coolify", "HTML"]),
+        pytest.param("html", ["Coolify", "HTML"], marks=pytest.mark.fault),
     ],
 )
 def test_coolify_answers_nonsense(cluster: Lab, fault: str, words: list[str]) -> None:
@@ -105,6 +105,7 @@ def test_coolify_down(cluster: Lab) -> None:
         )
 
 
+@pytest.mark.fault
 def test_minion_that_does_not_answer(cluster: Lab) -> None:
     server = cluster.servers[3]
     cluster.check(server, "sv", "down", "salt-minion")
