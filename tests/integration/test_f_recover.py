@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 
+import pytest
+
 from tests.integration.test_a_deploy import postmaster_start_times
 from tests.integration.test_b_application import from_process
 from tests.support.lab import Lab, eventually
@@ -33,6 +35,7 @@ def test_removed_containers_of_a_server_come_back(cluster: Lab) -> None:
     assert from_process(cluster, victim, 5432, "SELECT seven FROM kept") == "7"
 
 
+@pytest.mark.fault
 def test_removed_containers_of_the_leader_come_back(cluster: Lab) -> None:
     leader = cluster.leader()
     cluster.check(leader, "sh", "-c", "docker ps -q | xargs docker rm -f")
@@ -42,6 +45,7 @@ def test_removed_containers_of_the_leader_come_back(cluster: Lab) -> None:
     assert from_process(cluster, leader, 5432, "SELECT seven FROM kept") == "7"
 
 
+@pytest.mark.fault
 def test_whole_server_lost_and_back(cluster: Lab) -> None:
     server = next(name for name in cluster.servers if name != cluster.controller)
     subprocess.run(["docker", "kill", server], check=True, capture_output=True)
@@ -56,6 +60,7 @@ def test_whole_server_lost_and_back(cluster: Lab) -> None:
     eventually(lambda: healthy(cluster), deadline_s=90, what="a healthy cluster")
 
 
+@pytest.mark.fault
 def test_killed_deploy_is_resumed(cluster: Lab) -> None:
     victim = next(server for server in cluster.servers if server != cluster.leader())
     names = stack_names(cluster)
