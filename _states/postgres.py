@@ -6,19 +6,14 @@ the work is in ``pgha.deploy``. They share one look at the servers, made by :fun
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from pathlib import Path
-
 try:
     from pgha.deploy import check, steps
     from pgha.deploy.deployment import Deployment
     from pgha.errors import PghaError
-    from pgha.lock import RunLock
+    from pgha.operate.operation import Outcome
     from pgha.pki import ensure_pki, missing_pki
     from pgha.secrets import SecretStore
-    from pgha.topology import Topology
-    from pgha_master.fleet import SaltFleet
-    from pgha_master.progress import Progress
+    from pgha_master import operation as running
     from pgha_master.quiet import hush_salt_at_exit
 
     MISSING = None
@@ -101,56 +96,31 @@ def proved(name, cluster=None):
 
 
 def _run(name, cluster, action):
-    ret = {"name": name, "result": True, "changes": {}, "comment": "Already as declared."}
     try:
-        outcome = action(_deployment(cluster))
+        answer = action(_deployment(cluster))
     except (PghaError, OSError) as error:
-        ret["result"] = False
-        ret["comment"] = str(error)
-        return ret
-    changes, comments = outcome if isinstance(outcome, tuple) else (outcome, [])
-    ret["changes"] = changes
-    if changes:
-        ret["result"] = None if __opts__["test"] else True
-        ret["comment"] = "Would be changed." if __opts__["test"] else "Changed."
-    if comments:
-        ret["comment"] = " ".join([ret["comment"], *comments])
-    return ret
+        return running.failed(name, error)
+    changes, comments = answer if isinstance(answer, tuple) else (answer, [])
+    return running.state_return(name, Outcome(changes, comments), test=__opts__["test"])
 
 
 def _deployment(cluster):
     if CONTEXT_KEY not in __context__:
         hush_salt_at_exit()
-        deployment = Deployment(
-            topology=Topology.from_pillar(__pillar__, cluster),
-            fleet=SaltFleet(__opts__),
-            step=Progress().step,
-            test=bool(__opts__["test"]),
-        )
-        deployment.keep.append(_locked(deployment))
+        deployment = Deployment(**vars(running.make_operation(__opts__, __pillar__, cluster)))
+        # Held until this process ends, which is when the orchestration does.
+        lock = running.operation_lock(__opts__, deployment.topology, "deploy")
+        lock.__enter__()
+        deployment.keep.append(lock)
         check.check(deployment)
         __context__[CONTEXT_KEY] = deployment
     return __context__[CONTEXT_KEY]
 
 
-def _locked(deployment):
-    """Two deploys at once are an error; the kernel releases the lock of a killed one."""
-    state_dir = _state_dir()
-    if not state_dir.is_dir():
-        raise PghaError(
-            f"{state_dir} does not exist on the Salt master; create it with mode 0700, "
-            "or set pgha_state_dir in the master's configuration"
-        )
-    held = ExitStack()
-    path = state_dir / f".{deployment.topology.cluster}.lock"
-    held.enter_context(RunLock(path, f"deploy of {deployment.topology.cluster}"))
-    return held
-
-
 def _ensure_secrets(deployment):
     with deployment.step("passwords and certificates exist"):
         topology = deployment.topology
-        store = SecretStore.of(_state_dir(), topology)
+        store = SecretStore.of(deployment.state_dir, topology)
         if deployment.test:
             created = [*store.missing(topology), *missing_pki(store, topology)]
         else:
@@ -158,7 +128,3 @@ def _ensure_secrets(deployment):
         if created and not deployment.test:
             check.refresh_pillar(deployment)
         return {secret: {"old": None, "new": "created"} for secret in created}
-
-
-def _state_dir():
-    return Path(__opts__.get("pgha_state_dir", "/var/lib/pgha-state"))

@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pgha.deploy.fleet import Fleet, values
+from pgha.deploy.fleet import values
 from pgha.errors import FailedError
+from pgha.operate.operation import Operation
 from pgha.render.compose import stack_name
-from pgha.topology import Node, Topology
-
-Step = Callable[[str], AbstractContextManager[None]]
+from pgha.topology import Node
 
 
 @dataclass
-class Deployment:
+class Deployment(Operation):
     """One run of ``postgres.deploy`` (or of its ``test=True`` plan).
 
     Attributes:
-        topology: the validated configuration.
-        fleet: the servers.
-        step: context manager that shows what is being done.
-        test: only say what would be done.
         facts: :func:`pgha.node.facts.gather` per minion id, filled by the check.
         survey: ``coolify.survey`` of the controller, filled by the check.
+        keep: what must live as long as the run, such as its lock.
     """
 
-    topology: Topology
-    fleet: Fleet
-    step: Step
-    test: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
     survey: dict[str, Any] = field(default_factory=dict)
     keep: list[object] = field(default_factory=list)
-
-    @property
-    def hosts(self) -> list[str]:
-        """Minion ids of the database nodes."""
-        return [node.host for node in self.topology.nodes]
-
-    @property
-    def controller(self) -> str:
-        """Minion id of the only minion that holds the Coolify token."""
-        return self.topology.coolify.controller
-
-    @property
-    def minions(self) -> list[str]:
-        """Every minion that takes part, the controller included, without repetition."""
-        return list(dict.fromkeys([*self.hosts, self.controller]))
-
-    def ask_one(self, minion: str, function: str, *arguments: Any, **keywords: Any) -> Any:
-        """Call a function on one minion; raises with its sentence when it fails or is silent."""
-        keywords.setdefault("cluster", self.topology.cluster)
-        return values(self.fleet.ask([minion], function, *arguments, **keywords))[minion]
 
     def is_live(self, node: Node, component: str) -> bool:
         """Whether Docker on that server showed every container of the stack running."""
