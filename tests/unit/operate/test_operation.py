@@ -23,7 +23,7 @@ def operation(test: bool = False) -> Operation:
 
 def test_without_the_clusters_name_nothing_is_done() -> None:
     for typed in (None, "", "yes", "coolify"):
-        with pytest.raises(RefusedError, match="Rows are lost.*CONFIRM=coolify_postgres"):
+        with pytest.raises(RefusedError, match=r"Rows are lost.*CONFIRM=coolify_postgres"):
             require_confirmation(operation(), typed, "Rows are lost")
 
 
