@@ -20,11 +20,13 @@ class Deployment(Operation):
     Attributes:
         facts: :func:`pgha.node.facts.gather` per minion id, filled by the check.
         survey: ``coolify.survey`` of the controller, filled by the check.
+        started: stacks that this run has started; the look at the servers was before that.
         keep: what must live as long as the run, such as its lock.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     survey: dict[str, Any] = field(default_factory=dict)
+    started: set[str] = field(default_factory=set)
     keep: list[object] = field(default_factory=list)
 
     def is_live(self, node: Node, component: str) -> bool:
@@ -44,8 +46,8 @@ class Deployment(Operation):
         return [
             node
             for node in nodes
-            if not self.is_live(node, component)
-            or not stacks.get(stack_name(self.topology, node, component), {}).get("current")
+            if (name := stack_name(self.topology, node, component)) not in self.started
+            and not (self.is_live(node, component) and stacks.get(name, {}).get("current"))
         ]
 
     def converge_stacks(self, nodes: Sequence[Node], component: str) -> dict[str, Any]:
@@ -70,6 +72,8 @@ class Deployment(Operation):
             test=self.test,
             timeout_s=60,
         )
+        # Starting one again would recreate its containers: a new leader would fall over at once.
+        self.started |= {stack_name(self.topology, node, component) for node in work}
         return _stack_changes(answer)
 
 

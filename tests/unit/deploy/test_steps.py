@@ -89,6 +89,15 @@ def test_new_cluster_starts_on_the_preferred_primary_alone(fleet: FakeFleet) -> 
     assert converged[0][2]["nodes"] == [CLUSTER.preferred_primary.name]
 
 
+def test_new_leader_is_not_started_again_with_the_replicas(fleet: FakeFleet) -> None:
+    run = run_of(fleet, live=False, current=False)
+    steps.run_leader(run)
+    steps.run_replicas(run)
+    converged = [asked[2]["nodes"] for asked in fleet.asked if asked[1] == "coolify.converge"]
+    leader = CLUSTER.preferred_primary.name
+    assert converged == [[leader], [n.name for n in CLUSTER.nodes if n.name != leader]]
+
+
 def test_existing_member_is_never_joined_by_a_second_bootstrap(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=True)
     run.facts[CLUSTER.preferred_primary.host]["stacks"] = {}
