@@ -12,7 +12,7 @@ LAB    := $(PYTHON) -m lab
 ## Cluster on this machine
 .PHONY: dev-postgresql-deploy
 dev-postgresql-deploy: dev-up ## Bring up the lab and a whole cluster in it; run again to repair or change
-	@$(LAB) exec controller -- salt-run --state-output=changes --state-verbose=False state.orchestrate postgres.deploy
+	@tools/orchestrate deploy
 	$(LAB) exec controller -- salt-run postgres.status
 
 .PHONY: dev-postgresql-status
