@@ -65,20 +65,19 @@ def _run_learner(
 
 
 def run_leader(deployment: Deployment) -> dict[str, Any]:
-    """A leader exists: the running one, else the node where the cluster is initialised first."""
+    """A leader exists: that of the running cluster, else the preferred primary initialises one.
+
+    Where some member runs, the cluster exists and the others can only join it. They are started at
+    once: a leader that lost its containers takes its key back before the ttl ends, so that nobody
+    fails over.
+    """
     topology = deployment.topology
+    live = [node for node in topology.nodes if deployment.is_live(node, "patroni")]
     with deployment.step("PostgreSQL has a leader"):
-        if not any(deployment.is_live(node, "patroni") for node in topology.nodes):
-            changes = deployment.converge_stacks([topology.preferred_primary], "patroni")
-        else:
-            changes = {}
+        starting = topology.nodes if live else [topology.preferred_primary]
+        changes = deployment.converge_stacks(starting, "patroni")
         if not deployment.test:
-            deployment.ask_one(
-                topology.nodes[0].host if changes == {} else topology.preferred_primary.host,
-                "patroni.wait_leader",
-                deadline=LEADER_DEADLINE_S,
-                timeout_s=LEADER_DEADLINE_S + 30,
-            )
+            _wait(deployment, (live or starting)[0], "patroni.wait_leader", LEADER_DEADLINE_S)
         return changes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pgha.errors import NotFoundError
+from pgha.errors import NotFoundError, UnreachableError
 from pgha.patroni.client import PatroniClient
 from pgha.patroni.models import Cluster, Member
 from pgha.patroni.status import member_line
@@ -16,12 +16,31 @@ INTERVAL_S = 0.5
 ClientFor = Callable[[Node], PatroniClient]
 
 
+def cluster_view(topology: Topology, node: Node, client_for: ClientFor) -> Cluster:
+    """The members as the first node that answers has them: ``node`` itself, then the others.
+
+    The node that asks may be the one whose Patroni does not run: the others have elected a new
+    leader meanwhile.
+
+    Raises:
+        UnreachableError: no node's Patroni answers; the sentence of ``node`` itself.
+    """
+    others = [other for other in topology.nodes if other.name != node.name]
+    failures: list[UnreachableError] = []
+    for asked in (node, *others):
+        try:
+            return client_for(asked).cluster()
+        except UnreachableError as err:
+            failures.append(err)
+    raise failures[0]
+
+
 def current_leader(topology: Topology, node: Node, client_for: ClientFor) -> str | Pending:
     """The leader that says of itself that it accepts writes.
 
     A dead leader stays in etcd until its ttl ends, so the name there is only a hint.
     """
-    leader = client_for(node).cluster().leader
+    leader = cluster_view(topology, node, client_for).leader
     if leader is None:
         return Pending("no member holds the leader key")
     if leader.state != "running":
@@ -63,7 +82,7 @@ def wait_streaming(
     names = [topology.node(member).name for member in members] or [n.name for n in topology.nodes]
 
     def check() -> list[dict[str, Any]] | Pending:
-        cluster = client_for(node).cluster()
+        cluster = cluster_view(topology, node, client_for)
         missing = [reason for name in names if (reason := not_streaming(cluster, name))]
         if missing:
             return Pending("; ".join(missing))

@@ -10,6 +10,7 @@ from pgha.patroni.client import PatroniClient
 from pgha.patroni.models import Cluster
 from pgha.patroni.status import node_status
 from pgha.patroni.waits import not_streaming, wait_leader, wait_streaming
+from pgha.topology import Node
 from tests.support.clusters import topology
 from tests.unit.clients.servers import Route, closed_port, recorded, serve, silence
 
@@ -124,6 +125,24 @@ def test_a_leader_in_etcd_that_takes_no_writes_is_no_leader() -> None:
     with serve(primary(200)) as server:
         client = PatroniClient(server.url)
         assert wait_leader(T, NODE_2, lambda _: client, 0) == "postgres-node-1"
+
+
+def test_a_node_whose_patroni_does_not_run_learns_the_leader_from_the_others() -> None:
+    answers = routes(**{"GET /primary": (200, {"state": "running"})})
+    with serve(answers) as server, closed_port() as nobody:
+        others, own = PatroniClient(server.url), PatroniClient(nobody)
+
+        def client_for(node: Node) -> PatroniClient:
+            return own if node == NODE_2 else others
+
+        assert wait_leader(T, NODE_2, client_for, 0) == "postgres-node-1"
+
+
+def test_nobody_answers() -> None:
+    with closed_port() as nobody:
+        own = PatroniClient(nobody, where="app-server-2.lan")
+        with pytest.raises(TimedOutError, match=r"Patroni on app-server-2\.lan"):
+            wait_leader(T, NODE_2, lambda _: own, 0)
 
 
 def test_failed_error_is_not_swallowed_by_waiting() -> None:

@@ -98,11 +98,13 @@ def test_new_leader_is_not_started_again_with_the_replicas(fleet: FakeFleet) -> 
     assert converged == [[leader], [n.name for n in CLUSTER.nodes if n.name != leader]]
 
 
-def test_existing_member_is_never_joined_by_a_second_bootstrap(fleet: FakeFleet) -> None:
+def test_lost_leader_is_started_again_before_anybody_waits_for_a_new_one(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=True)
-    run.facts[CLUSTER.preferred_primary.host]["stacks"] = {}
-    assert steps.run_leader(run) == {}
-    assert fleet.functions() == ["patroni.wait_leader"]
+    leader = CLUSTER.preferred_primary
+    run.facts[leader.host]["stacks"] = {}
+    assert list(steps.run_leader(run)) == [stack_name(CLUSTER, leader, "patroni")]
+    assert fleet.functions() == ["coolify.converge", "patroni.wait_leader"]
+    assert fleet.asked[1][0] != leader.host
 
 
 def test_stopped_stack_is_named_to_coolify_as_not_running(fleet: FakeFleet) -> None:
