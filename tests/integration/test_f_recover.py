@@ -24,53 +24,65 @@ def all_minions_answer(lab: Lab) -> bool:
 
 
 def stack_names(lab: Lab) -> list[str]:
-    """The names of the services that Coolify has in our environment."""
-    survey = lab.salt(lab.controller, "coolify.survey")[lab.controller]
-    return sorted(survey["stacks"])
+    """The names of the services that Coolify has in our environment, a name twice if it has two."""
+    services = lab.salt(lab.controller, "coolify.services")[lab.controller]
+    return sorted(service["name"] for service in services)
 
 
-def test_removed_containers_of_a_server_come_back(cluster: Lab) -> None:
+@pytest.fixture
+def kept(cluster: Lab) -> Lab:
+    """The cluster with a row in it that every test must find again."""
     leader = cluster.leader()
-    victim = next(server for server in cluster.servers if server != leader)
     from_process(cluster, leader, 5432, "CREATE TABLE IF NOT EXISTS kept AS SELECT 7 AS seven")
-    names = stack_names(cluster)
-    cluster.check(victim, "sh", "-c", "docker ps -q | xargs docker rm -f")
-    again = cluster.deploy()
+    return cluster
+
+
+def row_is_kept(lab: Lab, server: str) -> bool:
+    """Whether the row is read through the hostname on that server."""
+    return from_process(lab, server, 5432, "SELECT seven FROM kept") == "7"
+
+
+def test_removed_containers_of_a_server_come_back(kept: Lab) -> None:
+    leader = kept.leader()
+    victim = next(server for server in kept.servers if server != leader)
+    names = stack_names(kept)
+    kept.check(victim, "sh", "-c", "docker ps -q | xargs docker rm -f")
+    again = kept.deploy()
     assert again.code == 0, again.stdout + again.stderr
-    eventually(lambda: healthy(cluster), deadline_s=60, what="a healthy cluster")
-    assert stack_names(cluster) == names
-    assert from_process(cluster, victim, 5432, "SELECT seven FROM kept") == "7"
+    eventually(lambda: healthy(kept), deadline_s=60, what="a healthy cluster")
+    assert stack_names(kept) == names
+    assert row_is_kept(kept, victim)
 
 
 @pytest.mark.fault
-def test_removed_containers_of_the_leader_come_back(cluster: Lab) -> None:
-    leader = cluster.leader()
-    cluster.check(leader, "sh", "-c", "docker ps -q | xargs docker rm -f")
-    again = cluster.deploy()
+def test_removed_containers_of_the_leader_come_back(kept: Lab) -> None:
+    leader = kept.leader()
+    kept.check(leader, "sh", "-c", "docker ps -q | xargs docker rm -f")
+    again = kept.deploy()
     assert again.code == 0, again.stdout + again.stderr
-    eventually(lambda: healthy(cluster), deadline_s=60, what="a healthy cluster")
-    assert from_process(cluster, leader, 5432, "SELECT seven FROM kept") == "7"
+    eventually(lambda: healthy(kept), deadline_s=60, what="a healthy cluster")
+    assert row_is_kept(kept, leader)
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize("which", ["the leader's server", "the controller"])
-def test_whole_server_lost_and_back(cluster: Lab, which: str) -> None:
-    server = cluster.controller if which == "the controller" else cluster.leader()
+def test_whole_server_lost_and_back(kept: Lab, which: str) -> None:
+    server = kept.controller if which == "the controller" else kept.leader()
     subprocess.run(["docker", "kill", server], check=True, capture_output=True)
     subprocess.run(["docker", "start", server], check=True, capture_output=True)
-    eventually(lambda: all_minions_answer(cluster), deadline_s=180, what="all minions")
-    again = cluster.deploy()
+    eventually(lambda: all_minions_answer(kept), deadline_s=180, what="all minions")
+    again = kept.deploy()
     assert again.code == 0, again.stdout + again.stderr
-    eventually(lambda: healthy(cluster), deadline_s=90, what="a healthy cluster")
-    assert from_process(cluster, server, 5432, "SELECT seven FROM kept") == "7"
+    eventually(lambda: healthy(kept), deadline_s=90, what="a healthy cluster")
+    assert row_is_kept(kept, server)
 
 
 @pytest.mark.fault
-def test_killed_deploy_is_resumed(cluster: Lab) -> None:
-    victim = next(server for server in cluster.servers if server != cluster.leader())
-    names = stack_names(cluster)
-    cluster.check(victim, "sh", "-c", "docker ps -q | xargs docker rm -f")
-    command = ["docker", "exec", cluster.controller, "sh", "-c",
+def test_killed_deploy_is_resumed(kept: Lab) -> None:
+    victim = next(server for server in kept.servers if server != kept.leader())
+    names = stack_names(kept)
+    kept.check(victim, "sh", "-c", "docker ps -q | xargs docker rm -f")
+    command = ["docker", "exec", kept.controller, "sh", "-c",
                "echo $$; exec salt-run state.orchestrate postgres.deploy"]  # fmt: skip
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -81,11 +93,11 @@ def test_killed_deploy_is_resumed(cluster: Lab) -> None:
         for line in running.stderr:
             if "files, images and hostname" in line:
                 break
-        cluster.check(cluster.controller, "kill", f"-{int(signal.SIGKILL)}", pid)
-    again = cluster.deploy()
+        kept.check(kept.controller, "kill", f"-{int(signal.SIGKILL)}", pid)
+    again = kept.deploy()
     assert again.code == 0, again.stdout + again.stderr
-    assert stack_names(cluster) == names
-    eventually(lambda: healthy(cluster), deadline_s=60, what="a healthy cluster")
-    started = postmaster_start_times(cluster)
-    assert cluster.deploy().changes == {}
-    assert postmaster_start_times(cluster) == started
+    assert stack_names(kept) == names
+    eventually(lambda: healthy(kept), deadline_s=60, what="a healthy cluster")
+    started = postmaster_start_times(kept)
+    assert kept.deploy().changes == {}
+    assert postmaster_start_times(kept) == started
