@@ -41,7 +41,7 @@ dev-logs: setup ## Collect the logs of all servers in reports/logs
 
 ## Tests
 .PHONY: test
-test: lint test-unit test-functional test-integration ## Everything: lint, unit, functional, integration on a lab of its own
+test: lint test-unit test-functional test-images test-integration ## Everything: lint, unit, functional, images, integration on a lab of its own
 
 .PHONY: lint
 lint: setup ## ruff, mypy, salt-lint, yamllint, shellcheck
@@ -49,11 +49,17 @@ lint: setup ## ruff, mypy, salt-lint, yamllint, shellcheck
 
 .PHONY: test-unit
 test-unit: setup ## No network, no Salt daemon; under a minute
-	@$(PYTHON) -m pytest tests/unit tests/contract -m "not lab"
+	@$(PYTHON) -m pytest tests/unit tests/contract
 
 .PHONY: test-functional
 test-functional: setup ## The real Salt loader over the composed tree
 	@$(PYTHON) -m pytest tests/functional
+
+.PHONY: test-images
+test-images: setup ## HAProxy, PgBouncer and Patroni of the images read the files we write
+	@lab/engine/ensure-engine.sh
+	images/build.sh
+	$(PYTHON) -m pytest tests/images
 
 .PHONY: test-integration
 test-integration: setup ## Deploy, deploy again, change, break: on a lab instance of its own

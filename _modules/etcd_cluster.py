@@ -32,7 +32,8 @@ def __virtual__():
 
 def status(cluster=None):
     """
-    Return whether this server's etcd is healthy, its members, and how many voters may still fail.
+    Return whether this server's etcd (or, where none runs, its way to the voters) is healthy, the
+    members, and how many voters may still fail.
     Every voter is asked for a read through the quorum, 2 seconds each and all at once. Never fails:
     ``error`` says what is wrong.
 

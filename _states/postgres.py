@@ -9,6 +9,7 @@ from __future__ import annotations
 try:
     from pgha.deploy import check, steps
     from pgha.deploy.deployment import Deployment
+    from pgha.deploy.leftovers import etcd_leftovers
     from pgha.errors import PghaError
     from pgha.operate.operation import Outcome
     from pgha.pki import ensure_pki, missing_pki
@@ -61,8 +62,12 @@ def servers_configured(name, cluster=None):
 
 
 def etcd_running(name, cluster=None):
-    """etcd has quorum with the planned voters, and its learners."""
-    return _run(name, cluster, steps.run_etcd)
+    """etcd has quorum with the planned voters, and its learner; what is left over is named."""
+    return _run(
+        name,
+        cluster,
+        lambda deployment: (steps.run_etcd(deployment), etcd_leftovers(deployment)),
+    )
 
 
 def leader_running(name, cluster=None):

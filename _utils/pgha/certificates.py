@@ -66,8 +66,14 @@ class Authority:
 
 
 def leaf_requests(topology: Topology, node: Node) -> list[LeafRequest]:
-    """The certificates of one node, one per component."""
-    return [_request(topology, node, component) for component in COMPONENTS]
+    """The certificates of one node, one per component that it runs."""
+    return [_request(topology, node, component) for component in components_of(topology, node)]
+
+
+def components_of(topology: Topology, node: Node) -> tuple[str, ...]:
+    """The names in `COMPONENTS` that a node has a certificate for; only members serve etcd."""
+    is_member = topology.runs(node, "etcd")
+    return tuple(name for name in COMPONENTS if is_member or name != "etcd-server")
 
 
 def _request(topology: Topology, node: Node, component: str) -> LeafRequest:

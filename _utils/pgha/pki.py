@@ -12,7 +12,7 @@ never renewed silently: all nodes must trust the new one first.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -127,18 +127,20 @@ class Pki:
         """The CA's certificate, PEM."""
         return read_text(self._ca_crt, "certificate of the CA")
 
-    def node_bundle(self, node_name: str) -> dict[str, dict[str, str]]:
+    def node_bundle(
+        self, node_name: str, components: Sequence[str] = COMPONENTS
+    ) -> dict[str, dict[str, str]]:
         """``{component: {"crt": PEM, "key": PEM}}`` of one node.
 
         Raises:
             NotFoundError: they have not been issued yet.
         """
         if not self._lock.exists():
-            return self._read_bundle(node_name)
+            return self._read_bundle(node_name, components)
         with file_lock(self._lock, shared=True):
-            return self._read_bundle(node_name)
+            return self._read_bundle(node_name, components)
 
-    def _read_bundle(self, node_name: str) -> dict[str, dict[str, str]]:
+    def _read_bundle(self, node_name: str, components: Sequence[str]) -> dict[str, dict[str, str]]:
         return {
             component: {
                 kind: read_text(
@@ -146,7 +148,7 @@ class Pki:
                 )
                 for kind, meant in (("crt", "certificate"), ("key", "key"))
             }
-            for component in COMPONENTS
+            for component in components
         }
 
     def _ensure_leaf(self, authority: certificates.Authority, request: LeafRequest) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from pgha.certificates import components_of
 from pgha.errors import NotFoundError
 from pgha.pki import Pki
 from pgha.secrets import POSTGRESQL_ROLES, SecretStore
@@ -52,9 +53,10 @@ def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[
 
 def _node_secrets(minion_id: str, topology: Topology, store: SecretStore) -> dict[str, Any]:
     pki = Pki(store.root / "pki")
+    node = topology.node(minion_id)
     return {
         "ca_crt": pki.ca_certificate(),
-        "node": pki.node_bundle(topology.node(minion_id).name),
+        "node": pki.node_bundle(node.name, components_of(topology, node)),
         "passwords": {name: store.read(name) for name in NODE_PASSWORDS},
         "verifiers": {role: store.scram_verifier(role) for role in NODE_VERIFIERS},
     }

@@ -25,9 +25,9 @@ COMPONENTS = ("etcd", "patroni", "router", "exporter")
 class Topology:
     """One cluster as declared. Ports are TCP, times seconds, the lag bytes.
 
-    ``voters`` and ``learners`` are node names (learners in join order). ``synchronous_mode`` is
-    ``"off"``, ``"on"`` or ``"quorum"``. ``is_default`` is False for the clusters that
-    ``postgresql_clusters`` adds; their secrets live in their own folder.
+    ``voters`` and ``learners`` are node names; every other node runs no etcd and is a client of the
+    voters. ``synchronous_mode`` is ``"off"``, ``"on"`` or ``"quorum"``. ``is_default`` is False for
+    the clusters that ``postgresql_clusters`` adds; their secrets live in their own folder.
     """
 
     cluster: str
@@ -101,6 +101,16 @@ class Topology:
     def preferred_primary(self) -> Node:
         """The node that becomes the first leader; later failovers change the leader, not this."""
         return next(node for node in self.nodes if node.role == "primary")
+
+    @property
+    def etcd_clients(self) -> tuple[str, ...]:
+        """Names of the nodes that run no etcd, in declared order."""
+        members = {*self.voters, *self.learners}
+        return tuple(node.name for node in self.nodes if node.name not in members)
+
+    def runs(self, node: Node, component: str) -> bool:
+        """True when the component belongs on the node; raises NotFoundError for an unknown one."""
+        return node in self.nodes_with(component)
 
     def nodes_with(self, component: str) -> tuple[Node, ...]:
         """The nodes that run a component, etcd voters before its learners.

@@ -1,9 +1,11 @@
-"""Who votes in etcd.
+"""Who votes in etcd, who only follows, and who runs no etcd at all.
 
 An even number of voters survives no more losses than the odd number below it, and every voter makes
 each write slower, so etcd's FAQ advises an odd number and at most seven
-(https://etcd.io/docs/v3.5/faq/, "What is the maximum cluster size?"). The other nodes run etcd as
-learners: they hold the data and count for nothing in the quorum.
+(https://etcd.io/docs/v3.5/faq/, "What is the maximum cluster size?"). One more node is a learner:
+it holds the data, counts for nothing in the quorum, and can take a dead voter's place. etcd 3.5
+takes one learner (``--experimental-max-learners``, default 1), so every further node runs no etcd
+and is only a client of the voters (docs/adr/0003).
 """
 
 from __future__ import annotations
@@ -14,18 +16,21 @@ from dataclasses import dataclass
 from pgha.errors import ConfigurationError
 
 MAXIMUM_VOTERS = 7
+MAXIMUM_LEARNERS = 1
 
 
 @dataclass(frozen=True)
 class VoterPlan:
-    """Voters and learners by node name, learners in the order in which they join.
+    """Every node by name in one of three parts, each in declared order (listed voters as listed).
 
-    ``tolerance`` is how many voters may be lost while the rest still has a quorum.
+    ``tolerance`` is how many voters may be lost while the rest still has a quorum. ``clients`` run
+    no etcd.
     """
 
     voters: tuple[str, ...]
     learners: tuple[str, ...]
     tolerance: int
+    clients: tuple[str, ...] = ()
 
 
 def quorum_of(voters: int) -> int:
@@ -39,7 +44,7 @@ def tolerance_of(voters: int) -> int:
 
 
 def plan_voters(node_names: Sequence[str], wanted: object = "auto") -> VoterPlan:
-    """Divide the nodes into voters and learners.
+    """Divide the nodes into voters, at most one learner (the first that is left), and clients.
 
     Args:
         node_names: all nodes in declared order.
@@ -53,8 +58,9 @@ def plan_voters(node_names: Sequence[str], wanted: object = "auto") -> VoterPlan
     if problems:
         raise ConfigurationError(problems)
     voters = _automatic(node_names) if wanted == "auto" else _listed(wanted)
-    learners = tuple(name for name in node_names if name not in voters)
-    return VoterPlan(voters, learners, tolerance_of(len(voters)))
+    others = tuple(name for name in node_names if name not in voters)
+    learners, clients = others[:MAXIMUM_LEARNERS], others[MAXIMUM_LEARNERS:]
+    return VoterPlan(voters, learners, tolerance_of(len(voters)), clients)
 
 
 def voter_problems(node_names: Sequence[str], wanted: object) -> list[str]:
@@ -104,6 +110,6 @@ def _uncountable(wanted: Sequence[str]) -> list[str]:
     if count > MAXIMUM_VOTERS:
         return [
             f"etcd_voters lists {count} voters: at most {MAXIMUM_VOTERS} are allowed (etcd FAQ); "
-            "the other nodes become learners."
+            "the other nodes follow as learner or client."
         ]
     return []

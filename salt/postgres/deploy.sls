@@ -5,7 +5,7 @@
   ('The pillar, the servers and Coolify are fit', 'checked'),
   ('Passwords and certificates exist on the Salt master', 'secrets_present'),
   ('Every server has its files, images and hostname', 'servers_configured'),
-  ('etcd has quorum and its learners', 'etcd_running'),
+  ('etcd has quorum and its learner', 'etcd_running'),
   ('PostgreSQL has a leader', 'leader_running'),
   ('Every other node streams', 'replicas_running'),
   ('Settings, roles and databases are as declared', 'database_configured'),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from lab.coolify.app import create_app
 from lab.coolify.clock import ManualClock
 from lab.coolify.settings import Settings, parse_seed
 from lab.coolify.standin import Standin
 from tests.contract.fake_host import FakeHost
+from tests.support.asgi import serving
 
 ABILITIES: dict[str, tuple[str, ...]] = {
     "root": ("root",),
@@ -104,31 +102,12 @@ def serve(folder: Path, **options: Any) -> Iterator[Loopback]:
         data_dir=folder, **{"queue_delay_s": 0.0, "faults": True, "rate_limit": 100_000, **options}
     )
     standin = Standin(settings, parse_seed(seed()), host, clock)
-    server, listener = _server(standin)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     headers = {"Accept": "application/json"}
-    # The socket listens already: the first request waits until the application is up.
-    with httpx.Client(base_url=url, headers=headers, timeout=15, trust_env=False) as client:
+    with (
+        serving(create_app(standin, background=False)) as url,
+        httpx.Client(base_url=url, headers=headers, timeout=15, trust_env=False) as client,
+    ):
         try:
             yield Loopback(url, standin, host, clock, client)
         finally:
             host.hold.set()
-            server.should_exit = True
-            thread.join(timeout=10)
-
-
-def _server(standin: Standin) -> tuple[uvicorn.Server, socket.socket]:
-    # asyncio switches Nagle off only for sockets that name their protocol.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(128)
-    config = uvicorn.Config(
-        create_app(standin, background=False),
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
-    return uvicorn.Server(config), listener

@@ -17,9 +17,6 @@ FREE_BYTES_NEEDED = 2 * 1024**3
 FREE_BYTES_NEEDED_WHEN_RUNNING = 256 * 1024**2
 """A server that runs its stacks already only needs room for configuration and a reload."""
 
-MAXIMUM_LEARNERS = 1
-"""etcd 3.5.16 answers "too many learner members in cluster" to the second (tried)."""
-
 OLDEST_DOCKER = (20, 10)
 """Coolify's own minimum is newer; host networking and short binds work from here on."""
 
@@ -37,7 +34,7 @@ def problems(
         offsets: for each minion id the bounds ``(lowest, highest)`` in seconds of how far its
             clock is ahead of the Salt master's; see :func:`clock_offset`.
     """
-    found = _learner_problems(topology)
+    found: list[str] = []
     for node in topology.nodes:
         here = facts[node.host]
         found += [f"{node.host}: {problem}" for problem in _server_problems(topology, node, here)]
@@ -47,16 +44,6 @@ def problems(
 def clock_offset(asked_at: float, answered_at: float, clock: float) -> tuple[float, float]:
     """Bounds of a remote clock's offset: it was read somewhere between question and answer."""
     return clock - answered_at, clock - asked_at
-
-
-def _learner_problems(topology: Topology) -> list[str]:
-    if len(topology.learners) <= MAXIMUM_LEARNERS:
-        return []
-    return [
-        f"etcd_voters leaves {len(topology.learners)} nodes as learners "
-        f"({', '.join(topology.learners)}) and etcd 3.5 accepts one; name all nodes but at most "
-        "one as voters (an odd number, at most 7)"
-    ]
 
 
 def _server_problems(topology: Topology, node: Node, facts: Mapping[str, Any]) -> Iterable[str]:

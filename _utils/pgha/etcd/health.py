@@ -23,22 +23,26 @@ ClientFor = Callable[[Node], EtcdClient]
 def cluster_status(topology: Topology, node: Node, client_for: ClientFor) -> dict[str, Any]:
     """The answer to ``etcd_cluster.status``, taken within about twice 2 s; never raises.
 
-    Keys: node, endpoint, healthy, is_leader, is_learner, members, voters, healthy_voters, quorum,
-    failure_tolerance (healthy voters above the quorum; 0 at the edge, negative when lost), error.
-    ``healthy`` is about this node: a voter reads through the quorum, a learner follows a leader.
+    Keys: node, endpoint, healthy, is_leader, is_learner, is_client, members, voters,
+    healthy_voters, quorum, failure_tolerance (healthy voters above the quorum; 0 at the edge,
+    negative when lost), error. ``healthy`` is about this node: a voter reads through the quorum, a
+    learner follows a leader, a client (which runs no etcd and has no endpoint) can read through a
+    voter.
     """
     reads = voter_reads(topology, client_for)
-    own = _attempt(client_for(node).status)
+    is_client = not topology.runs(node, "etcd")
+    own = None if is_client else _attempt(client_for(node).status)
     healthy_voters = sum(1 for failure in reads.values() if failure is None)
     members, listing_error = _members(topology, reads, client_for)
     voters = _count_voters(topology, members)
     failure = _failure_of(node, reads, own)
     return {
         "node": node.name,
-        "endpoint": client_for(node).url,
+        "endpoint": None if is_client else client_for(node).url,
         "healthy": failure is None,
         "is_leader": own.is_leader if isinstance(own, Status) else None,
         "is_learner": own.learner if isinstance(own, Status) else None,
+        "is_client": is_client,
         "members": [member.line() for member in members],
         "voters": voters,
         "healthy_voters": healthy_voters,
@@ -88,7 +92,11 @@ def _count_voters(topology: Topology, members: tuple[Member, ...]) -> int:
     return sum(1 for member in members if not member.learner) or len(topology.voters)
 
 
-def _failure_of(node: Node, reads: dict[str, str | None], own: Status | PghaError) -> str | None:
+def _failure_of(
+    node: Node, reads: dict[str, str | None], own: Status | PghaError | None
+) -> str | None:
+    if own is None:
+        return _failure_of_client(node, reads)
     if isinstance(own, PghaError):
         return str(own)
     if node.name in reads:
@@ -96,6 +104,13 @@ def _failure_of(node: Node, reads: dict[str, str | None], own: Status | PghaErro
     if own.leader_id is None:
         return f"etcd on {node.host} follows no leader; see `pgha-logs etcd` there."
     return None
+
+
+def _failure_of_client(node: Node, reads: dict[str, str | None]) -> str | None:
+    failures = [failure for failure in reads.values() if failure]
+    if len(failures) < len(reads):
+        return None
+    return f"no etcd voter serves {node.host}: {' '.join(dict.fromkeys(failures))}"
 
 
 def _attempt(call: Callable[[], Any]) -> Any:

@@ -43,13 +43,16 @@ def gather(topology: Topology, node: Node, docker: Docker) -> dict[str, Any]:
 def stacks_here(
     topology: Topology, node: Node, containers: Iterable[Container]
 ) -> dict[str, dict[str, str]]:
-    """Map each of this node's stacks to ``{service: state}`` of its containers."""
+    """Map each of this node's stacks to ``{service: state}`` of its containers.
+
+    A stack that does not belong on the node is in the map only when there are containers of it.
+    """
     names = {slug(stack_name(topology, node, part)): part for part in STACK_COMPONENTS}
-    stacks: dict[str, dict[str, str]] = {part: {} for part in STACK_COMPONENTS}
+    stacks: dict[str, dict[str, str]] = {part: {} for part in _components(topology, node)}
     for container in containers:
         component = names.get(container.stack)
         if component:
-            stacks[component][container.service] = container.state
+            stacks.setdefault(component, {})[container.service] = container.state
     return {stack_name(topology, node, part): found for part, found in stacks.items()}
 
 
@@ -84,13 +87,18 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def component_ports(topology: Topology) -> Mapping[str, frozenset[int]]:
-    """The TCP ports that each stack opens on the server's own address."""
-    return {
+def component_ports(topology: Topology, node: Node) -> Mapping[str, frozenset[int]]:
+    """The TCP ports that each of the node's stacks opens on the server's own address."""
+    ports = {
         "etcd": frozenset({topology.etcd_client_port, topology.etcd_peer_port}),
         "patroni": frozenset({topology.member_port, topology.restapi_port}),
         "router": frozenset({topology.port, topology.replica_port, topology.pool_port}),
     }
+    return {part: ports[part] for part in _components(topology, node)}
+
+
+def _components(topology: Topology, node: Node) -> list[str]:
+    return [part for part in STACK_COMPONENTS if topology.runs(node, part)]
 
 
 def _foreign_listeners(
@@ -98,7 +106,7 @@ def _foreign_listeners(
 ) -> Iterable[Listener]:
     """Listeners on ports of stacks that do not run here: those ports are taken by somebody else."""
     ports: set[int] = set()
-    for component, component_port in component_ports(topology).items():
+    for component, component_port in component_ports(topology, node).items():
         states = facts["stacks"].get(stack_name(topology, node, component), {})
         if "running" not in states.values():
             ports |= component_port

@@ -1,4 +1,4 @@
-"""etcd: configuration file and certificates of one member (etcd 3.5).
+"""etcd: configuration file and certificates of one member or client (etcd 3.5).
 
 Option names: etcd 3.5 ``--help`` and its ``etcd.conf.yml.sample``. Unknown keys of that file are
 ignored without a word, so the tests start a real etcd with it where one is installed.
@@ -23,15 +23,20 @@ def files(topology: Topology, node: Node, secrets: Secrets) -> list[ManagedFile]
     """Everything in ``/etc/pgha/<cluster>/etcd``.
 
     ``server.*`` is etcd's own, also between peers. ``client.*`` is for tools on this server, run
-    as root: the minion's modules and the ``etcdctl`` wrapper.
+    as root: the minion's modules and the ``etcdctl`` wrapper; a node without etcd has only these.
     """
     directory = config_directory(topology, COMPONENT)
+    client = [
+        ca_file(secrets, directory, COMPONENT),
+        *certificate_files(secrets, "etcd-client", directory, "client", ROOT, COMPONENT),
+    ]
+    if not topology.runs(node, "etcd"):
+        return client
     text = yaml.safe_dump(config(topology, node), sort_keys=False, width=1000)
     return [
         ManagedFile(f"{directory}/etcd.yml", text, 0o644, ROOT, ROOT, False, COMPONENT),
-        ca_file(secrets, directory, COMPONENT),
+        *client,
         *certificate_files(secrets, "etcd-server", directory, "server", ETCD, COMPONENT),
-        *certificate_files(secrets, "etcd-client", directory, "client", ROOT, COMPONENT),
     ]
 
 

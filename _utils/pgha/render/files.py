@@ -53,24 +53,24 @@ def files_for(topology: Topology, node: Node, secrets: Secrets) -> list[ManagedF
         *patroni.files(topology, node, secrets),
         *restapi.files(topology, node, secrets),
         *router.files(topology, node, secrets),
-        *wrappers.files(topology),
+        *wrappers.files(topology, node),
     ]
 
 
 def directories_for(topology: Topology, node: Node) -> list[ManagedDirectory]:
-    """Every directory of a node's server, parents first; all nodes have the same ones.
+    """Every directory of a node's server, parents first.
 
     Configuration directories are open, the secrets in them are not. Data directories belong to
     the process that writes them.
     """
-    del node
+    etcd_data = ManagedDirectory(data_directory(topology, "etcd"), 0o700, ETCD, ETCD)
     return [
         _open(CONFIG_ROOT),
         _open(cluster_directory(topology)),
         *(_open(config_directory(topology, component)) for component in CONFIG_COMPONENTS),
         _open(DATA_ROOT),
         _open(f"{DATA_ROOT}/{topology.cluster}"),
-        ManagedDirectory(data_directory(topology, "etcd"), 0o700, ETCD, ETCD),
+        *([etcd_data] if topology.runs(node, "etcd") else []),
         ManagedDirectory(data_directory(topology, "postgresql"), 0o700, POSTGRES, POSTGRES),
         _open(wrappers.LIBRARY_DIRECTORY),
     ]

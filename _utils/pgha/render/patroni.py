@@ -5,6 +5,7 @@ Keys: Patroni documentation, "YAML Configuration Settings" and "Dynamic Configur
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import yaml
@@ -73,10 +74,11 @@ def dynamic_config(topology: Topology) -> dict[str, Any]:
 
 def parameters(topology: Topology) -> dict[str, str | int | float]:
     """PostgreSQL's parameters for all members: our defaults, overridden by the pillar."""
+    room = replication_room(len(topology.nodes))
     ours: dict[str, Any] = {
         "max_connections": MAX_CONNECTIONS,
-        "max_wal_senders": 20,
-        "max_replication_slots": 20,
+        "max_wal_senders": room,
+        "max_replication_slots": room,
         "max_slot_wal_keep_size": "4GB",
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "log_lock_waits": "on",
@@ -85,6 +87,15 @@ def parameters(topology: Topology) -> dict[str, str | int | float]:
         "tcp_keepalives_count": 3,
     }
     return {name: _setting(value) for name, value in {**ours, **topology.parameters}.items()}
+
+
+def replication_room(nodes: int) -> int:
+    """How many connections and slots may follow one leader: in steps of 20, with 8 to spare.
+
+    Changing it restarts every member, so it must not change with each new node. The spare ones are
+    for base backups, tools, and what a returning member left behind.
+    """
+    return 20 * math.ceil((nodes + 8) / 20)
 
 
 def synchronous_mode(topology: Topology) -> bool | str:

@@ -84,12 +84,20 @@ ETCDCTL_CACERT={directory}/ca.crt
 ETCDCTL_CERT={directory}/client.crt
 ETCDCTL_KEY={directory}/client.key
 export ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
-set -- -- etcdctl "$@"
+# In this server's etcd container, or in one of its own where no etcd runs.
+if [ "$PGHA_ETCD_MEMBER" = yes ]; then
+    set -- -- etcdctl "$@"
+else
+    set -- --entrypoint etcdctl "$PGHA_ETCD_IMAGE" "$@"
+fi
 case $given in *" --endpoints"*) ;; *) set -- --env ETCDCTL_ENDPOINTS "$@" ;; esac
 case $given in *" --cacert"*) ;; *) set -- --env ETCDCTL_CACERT "$@" ;; esac
 case $given in *" --cert"[=\\ ]*) ;; *) set -- --env ETCDCTL_CERT "$@" ;; esac
 case $given in *" --key"[=\\ ]*) ;; *) set -- --env ETCDCTL_KEY "$@" ;; esac
-pgha_exec etcd --user 0:0 "$@"
+[ "$PGHA_ETCD_MEMBER" != yes ] || pgha_exec etcd --user 0:0 "$@"
+[ -t 0 ] && [ -t 1 ] && set -- --tty "$@"
+exec docker run --rm --interactive --network host --pull never --read-only --cap-drop ALL \\
+    --user 0:0 --volume "/etc/pgha/$PGHA_CLUSTER/etcd:{directory}:ro" "$@"
 """
 
 PSQL = """\

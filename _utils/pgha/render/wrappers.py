@@ -10,7 +10,7 @@ from pgha.render import etcd, scripts
 from pgha.render.accounts import SUPERUSER
 from pgha.render.entities import ManagedFile
 from pgha.render.places import IN_CONTAINER, POSTGRES, ROOT, SOCKETS, cluster_directory
-from pgha.topology import Topology
+from pgha.topology import Node, Topology
 
 COMPONENT = "wrapper"
 COMMANDS_DIRECTORY = "/usr/local/bin"
@@ -18,20 +18,22 @@ LIBRARY_DIRECTORY = "/usr/local/lib/pgha"
 LIBRARY = f"{LIBRARY_DIRECTORY}/containers.sh"
 
 
-def files(topology: Topology) -> list[ManagedFile]:
-    """The commands, what they share, and the facts of this cluster that they need."""
+def files(topology: Topology, node: Node) -> list[ManagedFile]:
+    """The commands, what they share, and the facts of this cluster and node that they need."""
     return [
-        _file(f"{cluster_directory(topology)}/cluster.env", environment(topology), 0o644),
+        _file(f"{cluster_directory(topology)}/cluster.env", environment(topology, node), 0o644),
         _file(LIBRARY, scripts.LIBRARY, 0o644),
         *(_file(f"{COMMANDS_DIRECTORY}/{name}", text, 0o755) for name, text in commands().items()),
     ]
 
 
-def environment(topology: Topology) -> str:
+def environment(topology: Topology, node: Node) -> str:
     """The content of cluster.env: assignments for sh, no secret among them."""
     endpoints = ",".join(etcd.voter_urls(topology))
     return (
         f"PGHA_ETCD_ENDPOINTS='{endpoints}'\n"
+        f"PGHA_ETCD_MEMBER={'yes' if topology.runs(node, 'etcd') else 'no'}\n"
+        f"PGHA_ETCD_IMAGE='{topology.images.etcd}'\n"
         f"PGHA_MEMBER_PORT={topology.member_port}\n"
         f"PGHA_CLIENT_IMAGE='{topology.images.patroni}'\n"
     )
@@ -46,7 +48,7 @@ def commands() -> dict[str, str]:
             scripts.PATRONICTL.format(directory=IN_CONTAINER),
         ),
         "etcdctl": _script(
-            "etcd's own tool, in this server's etcd container, asking all voters.",
+            "etcd's own tool, asking all voters.",
             scripts.ETCDCTL.format(directory=IN_CONTAINER),
         ),
         "psql": _script("PostgreSQL's client, by default on this server's member.", psql),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,17 +53,22 @@ def answer_of(answers: Answers, node: Node) -> Mapping[str, Any] | None:
 
 
 def compare_listings(
-    system: str, topology: Topology, listings: Mapping[str, set[str]], findings: Findings
+    system: str,
+    topology: Topology,
+    listings: Mapping[str, set[str]],
+    findings: Findings,
+    members: Iterable[str] | None = None,
 ) -> None:
     """Name members that are declared and not listed, and the other way round.
 
     Args:
         system: who keeps the list, ``Patroni`` or ``etcd``.
         listings: node name -> the member names that it lists.
+        members: the nodes that belong in the list; all of them unless given.
     """
     declared = [node.name for node in topology.nodes]
     strangers = sorted(set().union(*listings.values()).difference(declared))
-    for name in declared:
+    for name in declared if members is None else members:
         without = [viewer for viewer, listed in listings.items() if name not in listed]
         if without:
             findings.contradiction(

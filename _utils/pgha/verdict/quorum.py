@@ -13,13 +13,15 @@ from pgha.voters import quorum_of
 def judge_etcd(topology: Topology, etcd: Answers) -> Findings:
     """Everything that etcd's members say against the cluster."""
     findings = Findings()
-    for node in topology.nodes_with("etcd"):
+    for node in topology.nodes:
         answer = answer_of(etcd, node)
         if answer is not None:
             _judge_member(topology, node, answer, findings)
     listings = {node.name: _listed(answer_of(etcd, node)) for node in topology.nodes}
     given = {viewer: listed for viewer, listed in listings.items() if listed}
-    compare_listings("etcd", topology, given, findings)
+    members = [node.name for node in topology.nodes_with("etcd")]
+    compare_listings("etcd", topology, given, findings, members)
+    _judge_clients(topology, given, findings)
     _judge_leaders(topology, etcd, findings)
     _judge_quorum(topology, etcd, findings)
     return findings
@@ -39,13 +41,15 @@ def quorum_summary(topology: Topology, etcd: Answers) -> dict[str, int]:
 
 
 def role_in_etcd(answer: Mapping[str, Any] | None) -> str:
-    """``leader``, ``voter``, ``learner``, ``error: ...`` or ``silent``."""
+    """``leader``, ``voter``, ``learner``, ``client``, ``error: ...`` or ``silent``."""
     if answer is None:
         return "silent"
     if answer.get("error"):
         return f"error: {answer['error']}"
     if not answer.get("healthy"):
         return "error: not healthy"
+    if answer.get("is_client"):
+        return "client"
     if answer.get("is_learner"):
         return "learner"
     return "leader" if answer.get("is_leader") else "voter"
@@ -66,10 +70,22 @@ def _judge_member(
         findings.problem(
             f"etcd of {called(node)} is a learner but should vote; run the deploy again."
         )
-    elif role != "learner" and node.name not in topology.voters:
+    elif role in ("leader", "voter") and node.name not in topology.voters:
         findings.problem(
             f"etcd of {called(node)} votes but should be a learner; run the deploy again."
         )
+
+
+def _judge_clients(
+    topology: Topology, listings: Mapping[str, set[str]], findings: Findings
+) -> None:
+    listed = set().union(*listings.values())
+    for name in topology.etcd_clients:
+        if name in listed:
+            findings.contradiction(
+                f"etcd lists {called(topology.node(name))} as a member, but it should run no etcd; "
+                "the deploy says how to remove it."
+            )
 
 
 def _listed(answer: Mapping[str, Any] | None) -> set[str]:

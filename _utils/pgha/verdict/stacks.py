@@ -34,23 +34,42 @@ def judge_coolify(
     else:
         for node in topology.nodes:
             _compare(node, stacks_of(topology, node, coolify), running, findings)
+        _name_leftovers(topology, coolify, findings)
     return findings
 
 
 def stacks_of(
     topology: Topology, node: Node, coolify: Mapping[str, Any] | None
 ) -> dict[str, str | None] | None:
-    """Component -> status of its stack as Coolify has it (None: no such stack); None if unknown."""
+    """Component that the node runs -> status of its stack as Coolify has it (None: no such stack).
+
+    None if Coolify's view is unknown.
+    """
     if coolify is None or not coolify.get("reachable"):
         return None
     statuses = coolify.get("stacks") or {}
-    names = {part: stack_name(topology.cluster, node.name, part) for part in COMPONENTS}
+    names = {
+        part: stack_name(topology.cluster, node.name, part)
+        for part in COMPONENTS
+        if topology.runs(node, part)
+    }
     return {part: _status(statuses.get(name)) for part, name in names.items()}
 
 
 def says_running(status: str | None) -> bool:
     """True for ``running:healthy``, ``running:unknown`` and the like."""
     return status is not None and status.partition(":")[0] == "running"
+
+
+def _name_leftovers(topology: Topology, coolify: Mapping[str, Any], findings: Findings) -> None:
+    statuses = coolify.get("stacks") or {}
+    for name in topology.etcd_clients:
+        stack = stack_name(topology.cluster, name, "etcd")
+        if stack in statuses:
+            findings.differ(
+                f"Coolify still has the stack {stack}, but {called(topology.node(name))} should "
+                "run no etcd; the deploy says how to remove it."
+            )
 
 
 def _compare(

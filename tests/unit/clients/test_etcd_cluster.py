@@ -8,7 +8,7 @@ from pgha.errors import ConflictError, TimedOutError, UnreachableError
 from pgha.etcd.health import cluster_status
 from pgha.etcd.membership import add_member, plan_member, remove_member, wait_quorum
 from pgha.etcd.models import to_hex
-from tests.support.clusters import topology
+from tests.support.clusters import nodes_of, topology
 from tests.unit.clients.etcd_gateway import (
     EXISTS,
     NO_QUORUM,
@@ -47,6 +47,18 @@ def test_a_learner_is_not_counted_as_a_voter() -> None:
     members = [*voters(T), member(T, LEARNER.name, 44, isLearner=True)]
     with cluster_of(Gateway(members), T) as client_for:
         assert cluster_status(T, LEARNER, client_for)["voters"] == 3
+
+
+def test_a_node_without_etcd_is_healthy_as_long_as_a_voter_serves_it() -> None:
+    big = topology(postgresql_nodes=nodes_of(9))
+    client = big.node(big.etcd_clients[0])
+    with cluster_of(Gateway(voters(big)), big, silent=big.voters[1:]) as client_for:
+        served = cluster_status(big, client, client_for)
+    with cluster_of(Gateway(voters(big)), big, silent=big.voters) as client_for:
+        alone = cluster_status(big, client, client_for)
+    assert (served["healthy"], served["is_client"], served["endpoint"]) == (True, True, None)
+    assert not alone["healthy"]
+    assert alone["error"].startswith("no etcd voter serves server-9.lan: ")
 
 
 def test_lost_quorum_is_seen_although_every_member_answers() -> None:

@@ -76,7 +76,7 @@ def test_a_certificate_for_another_name_breaks_the_route(postgres: Server, alone
         elsewhere,
         alone.nodes[0],
         postgres.passwords["monitor"],
-        deadline_s=2,
+        deadline_s=0.3,
         config_root=postgres.config_root,
     )
     assert not any(way["ok"] for way in outcome.values())
@@ -114,7 +114,7 @@ def test_prove_fails_with_a_sentence_for_each_replica_that_does_not_answer(
             cluster,
             cluster.nodes[0],
             postgres.passwords["monitor"],
-            deadline_s=1,
+            deadline_s=0.3,
             config_root=postgres.config_root,
         )
     for node in nodes:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 import yaml
 
 from lab.coolify.app import create_app
@@ -21,11 +18,13 @@ from lab.coolify.standin import Standin
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.clients_of import tag_clients
 from pgha.coolify.converge import Outcome, converge, wish
+from pgha.coolify.creating import Pace
 from pgha.coolify.retry import RetryPolicy
 from pgha.coolify.survey import survey
 from pgha.errors import PghaError
 from pgha.render.compose import stack_compose
 from pgha.topology import Topology
+from tests.support.asgi import serving
 
 SECRET = "x" * 40
 TOKENS = {
@@ -85,19 +84,8 @@ def coolify(tmp_path: Path, topology: Topology) -> Iterator[Coolify]:
     )
     settings = Settings(tmp_path, faults=True, rate_limit=500, queue_delay_s=0)
     coolify = Coolify(create_app(Standin(settings, seed, QuietHost()), background=False))
-    server = uvicorn.Server(uvicorn.Config(coolify, port=0, log_level="error", access_log=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline
-        assert thread.is_alive()
-        threading.Event().wait(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    coolify.url = f"http://127.0.0.1:{port}"
-    yield coolify
-    server.should_exit = True
-    thread.join(10)
+    with serving(coolify) as coolify.url:
+        yield coolify
 
 
 @pytest.fixture
@@ -114,7 +102,11 @@ def connect(coolify: Coolify) -> Iterator[Connect]:
 
 @pytest.fixture
 def run(connect: Connect, topology: Topology) -> Callable[..., Outcome]:
-    return lambda **words: converge(connect(), topology, wish(topology, **words), stack_compose)
+    # A create whose answer was lost is looked for; here nothing comes later.
+    pace = Pace(settle_s=0.05, interval_s=0.01)
+    return lambda **words: converge(
+        connect(), topology, wish(topology, **words), stack_compose, pace
+    )
 
 
 def problems(client: CoolifyClient, topology: Topology) -> list[str]:

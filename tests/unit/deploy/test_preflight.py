@@ -69,18 +69,6 @@ def test_running_server_needs_little_room() -> None:
     assert len(problems(free_bytes=10 * 1024**2, stacks=running)) == 1
 
 
-def test_second_learner_is_refused_because_etcd_would_refuse_it() -> None:
-    nodes = [
-        {"name": f"n-{i}", "host": f"s-{i}.lan", "ip": f"172.28.0.{40 + i}", "role": role}
-        for i, role in enumerate(["primary", *["replica"] * 4])
-    ]
-    cluster = topology(postgresql_nodes=nodes, etcd_voters=["n-0", "n-1", "n-2"])
-    facts = {node.host: fit() for node in cluster.nodes}
-    (problem,) = preflight.problems(cluster, facts, {})
-    assert "n-3, n-4" in problem
-    assert "etcd 3.5 accepts one" in problem
-
-
 def test_every_problem_is_reported_at_once() -> None:
     assert len(problems(free_bytes=0, docker="19.03", networks={})) == 3
 

@@ -10,9 +10,10 @@ import pytest
 from pgha.deploy import steps
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import Applied
+from pgha.deploy.leftovers import etcd_leftovers
 from pgha.errors import FailedError
 from pgha.render.compose import STACK_COMPONENTS, stack_containers, stack_name
-from tests.support.clusters import topology
+from tests.support.clusters import nodes_of, topology
 from tests.support.fake_fleet import FakeFleet
 
 CLUSTER = topology()
@@ -81,6 +82,22 @@ def test_voters_start_together_and_learners_after_quorum(fleet: FakeFleet) -> No
     ]
     first = fleet.asked[0][2]
     assert first["nodes"] == list(CLUSTER.voters)
+
+
+def test_a_container_that_is_no_member_any_more_is_named_with_the_way_out(
+    fleet: FakeFleet,
+) -> None:
+    cluster = topology(postgresql_nodes=nodes_of(9))
+    stacks = {node.host: {"stacks": {}} for node in cluster.nodes}
+    run = Deployment(cluster, fleet, lambda what: nullcontext(), facts=stacks)
+    assert etcd_leftovers(run) == []
+    name = stack_name(cluster, cluster.nodes[8], "etcd")
+    stacks["server-9.lan"]["stacks"] = {name: {"etcd": "exited"}}
+    stacks["server-8.lan"]["stacks"] = {stack_name(cluster, cluster.nodes[7], "etcd"): {"etcd": ""}}
+    (sentence,) = etcd_leftovers(run)
+    remove = sentence.index("`salt server-1.lan etcd_cluster.member_remove postgres-node-9`")
+    assert remove < sentence.index(f"`salt controller.lan coolify.service_delete {name}`")
+    assert fleet.functions() == []
 
 
 def test_new_cluster_starts_on_the_preferred_primary_alone(fleet: FakeFleet) -> None:

@@ -10,23 +10,25 @@ NOW = 1_800_000_000.0
 
 
 class World:
-    """Everybody's answers, as `pgha.status.assemble` takes them."""
+    """Everybody's answers, as `pgha.status.assemble` takes them; of the figure unless told."""
 
-    def __init__(self) -> None:
-        self.topology = Topology.from_pillar({})
+    def __init__(self, topology: Topology | None = None) -> None:
+        self.topology = topology or Topology.from_pillar({})
         self.patroni: dict[str, Any] = {}
         self.etcd: dict[str, Any] = {}
         self.routes: dict[str, Any] = {}
         self.coolify: Any = {"reachable": True, "stacks": {}, "error": None}
         names = [node.name for node in self.topology.nodes]
+        members = [node.name for node in self.topology.nodes_with("etcd")]
         for place, node in enumerate(self.topology.nodes):
             self.patroni[node.host] = self._member(place, names)
             self.etcd[node.host] = {
                 "node": node.name,
                 "healthy": True,
                 "is_leader": place == 1,
-                "is_learner": place == 3,
-                "members": [{"name": name} for name in names],
+                "is_learner": node.name in self.topology.learners,
+                "is_client": node.name not in members,
+                "members": [{"name": name} for name in members],
                 "error": None,
             }
             self.routes[node.host] = {
@@ -35,8 +37,9 @@ class World:
                 "pool": {"ok": True, "server": "172.28.0.20", "error": None},
             }
             for component in ("etcd", "patroni", "router"):
-                stack = f"coolify_postgres-{node.name}-{component}"
-                self.coolify["stacks"][stack] = "running:healthy"
+                stack = f"{self.topology.cluster}-{node.name}-{component}"
+                if self.topology.runs(node, component):
+                    self.coolify["stacks"][stack] = "running:healthy"
 
     @staticmethod
     def _member(place: int, names: list[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pgha.pki import ensure_pki
 from pgha.roles import secrets_for
 from pgha.secrets import SecretStore
 from pgha.topology import Topology
+from tests.support.clusters import nodes_of
 
 
 @pytest.fixture
@@ -45,6 +46,19 @@ def test_a_node_sees_its_role_and_nothing_else(store: SecretStore, topology: Top
     }
     assert set(pillar["node"]["patroni"]) == {"crt", "key"}
     assert pillar["verifiers"]["app"].startswith("SCRAM-SHA-256$4096:")
+
+
+def test_a_node_without_etcd_sees_no_certificate_of_a_member(tmp_path: Path) -> None:
+    big = Topology.from_pillar({"postgresql_nodes": nodes_of(9)})
+    store = SecretStore.of(tmp_path, big)
+    store.ensure_all(big)
+    ensure_pki(store, big)
+    of_member, of_client = (
+        secrets_for(f"server-{number}.lan", big, store)["pgha"]["node"] for number in (8, 9)
+    )
+
+    assert set(of_member) - set(of_client) == {"etcd-server"}
+    assert not (store.root / "pki/nodes/postgres-node-9/etcd-server.key").exists()
 
 
 def test_no_node_sees_the_applications_password_or_the_cas_key(

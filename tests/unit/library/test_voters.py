@@ -18,7 +18,8 @@ def test_automatic_plan_is_odd_and_tolerates_as_much_as_any(names: list[str]) ->
 
     assert len(plan.voters) % 2 == 1
     assert len(plan.voters) <= 7
-    assert (*plan.voters, *plan.learners) == tuple(names)
+    assert (*plan.voters, *plan.learners, *plan.clients) == tuple(names)
+    assert len(plan.learners) == min(1, len(names) - len(plan.voters))
     # No other number of voters within etcd's limit survives the loss of more servers.
     assert plan.tolerance == max(tolerance_of(n) for n in range(1, min(len(names), 7) + 1))
 
@@ -32,8 +33,9 @@ def test_a_list_is_taken_as_given_or_refused(names: list[str], data: st.DataObje
     else:
         plan = plan_voters(names, wanted)
         assert plan.voters == tuple(wanted)
-        assert set(plan.voters).isdisjoint(plan.learners)
-        assert {*plan.voters, *plan.learners} == set(names)
+        assert len(plan.learners) <= 1
+        others = [name for name in names if name not in wanted]
+        assert [*plan.learners, *plan.clients] == others
 
 
 @given(st.integers(1, 50))
@@ -44,6 +46,19 @@ def test_a_quorum_survives_the_tolerated_losses_and_no_more(voters: int) -> None
 
 def test_four_nodes_have_three_voters() -> None:
     assert plan_voters(["a", "b", "c", "d"]) == VoterPlan(("a", "b", "c"), ("d",), 1)
+
+
+@pytest.mark.parametrize(("nodes", "voters", "clients"), [(8, 7, 0), (9, 7, 1), (40, 7, 32)])
+def test_what_etcd_does_not_take_is_a_client(nodes: int, voters: int, clients: int) -> None:
+    plan = plan_voters([f"n{number}" for number in range(nodes)])
+
+    assert (len(plan.voters), len(plan.learners), len(plan.clients)) == (voters, 1, clients)
+
+
+def test_three_listed_voters_of_five_nodes_leave_a_learner_and_a_client() -> None:
+    plan = plan_voters(["a", "b", "c", "d", "e"], ["e", "c", "a"])
+
+    assert plan == VoterPlan(("e", "c", "a"), ("b",), 1, ("d",))
 
 
 @pytest.mark.parametrize(

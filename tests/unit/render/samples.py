@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pgha.topology import Node, Topology
+from tests.support.clusters import nodes_of
 
 GOLDEN = Path(__file__).parent / "golden"
 PASSWORDS = ("superuser", "replicator", "rewind", "pgbouncer", "monitor", "restapi")
@@ -16,7 +17,7 @@ CERTIFICATES = ("etcd-server", "etcd-client", "patroni", "postgresql", "pgbounce
 def topology(nodes: int = 4, **pillar: Any) -> Topology:
     """The figure's cluster, or one with as many nodes as asked for."""
     if nodes != 4:
-        pillar["postgresql_nodes"] = [_node(number) for number in range(1, nodes + 1)]
+        pillar["postgresql_nodes"] = nodes_of(nodes)
     return Topology.from_pillar(pillar)
 
 
@@ -41,12 +42,3 @@ def secrets() -> dict[str, Any]:
 
 def golden(name: str) -> str:
     return (GOLDEN / name).read_text(encoding="utf-8")
-
-
-def _node(number: int) -> dict[str, str]:
-    return {
-        "name": f"postgres-node-{number}",
-        "host": f"server-{number}.lan",
-        "ip": f"172.28.0.{100 + number}",
-        "role": "primary" if number == 1 else "replica",
-    }

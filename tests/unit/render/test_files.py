@@ -12,7 +12,7 @@ from pgha.render.compose import STACK_COMPONENTS, stack_compose
 from pgha.render.files import directories_for, files_for, reload_action, reload_targets
 from tests.unit.render.samples import secrets, topology
 
-sizes = pytest.mark.parametrize("nodes", [3, 4, 5, 7])
+sizes = pytest.mark.parametrize("nodes", [3, 4, 5, 7, 40])
 
 
 def _all(nodes=4):

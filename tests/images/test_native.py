@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -13,19 +14,30 @@ from pgha import certificates
 from pgha.render.files import files_for
 from tests.unit.render.samples import secrets, topology
 
-pytestmark = pytest.mark.lab
-
 KEY = certificates.new_key()
 CERTIFICATE = certificates.self_signed(KEY, datetime.now(timezone.utc))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def images():
+    """Absent images are a failure: skipped tests would look like accepted configurations."""
+    if not shutil.which("docker"):
+        pytest.fail("docker is not installed: run lab/engine/ensure-engine.sh")
+    for image in (topology().images.router, topology().images.patroni):
+        if subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode:
+            pytest.fail(f"the image {image} is not built: run images/build.sh")
+
+
 @pytest.fixture
-def mount(tmp_path):
+def mount():
     """Write one component's files of the first node; returns its directory."""
+    # Not pytest's folder, which only its owner can enter: the containers' users are others.
+    root = Path(tempfile.mkdtemp(prefix="pgha-native-"))
+    root.chmod(0o755)
 
     def write(component):
         cluster = topology()
-        directory = tmp_path / component
+        directory = root / component
         directory.mkdir(mode=0o755)
         for file in files_for(cluster, cluster.nodes[0], secrets()):
             if Path(file.path).parent.name == component:
@@ -33,10 +45,10 @@ def mount(tmp_path):
                 target.write_text(_usable(file.content))
                 # The container's user is not the owner here, and these secrets are not any.
                 target.chmod(0o644)
-        tmp_path.chmod(0o755)
         return directory
 
-    return write
+    yield write
+    shutil.rmtree(root)
 
 
 def _usable(content):
@@ -49,10 +61,6 @@ def _usable(content):
 
 
 def _run(image, directory, *command):
-    if not shutil.which("docker"):
-        pytest.skip("docker is not installed")
-    if subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode:
-        pytest.skip(f"the image {image} is not built")
     return subprocess.run(
         ["docker", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp",
          "--volume", f"{directory}:/etc/pgha:ro", "--entrypoint", command[0], image, *command[1:]],
