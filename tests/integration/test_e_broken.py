@@ -105,7 +105,6 @@ def test_coolify_down(cluster: Lab) -> None:
         )
 
 
-@pytest.mark.fault
 def test_minion_that_does_not_answer(cluster: Lab) -> None:
     server = cluster.servers[3]
     cluster.check(server, "sv", "down", "salt-minion")

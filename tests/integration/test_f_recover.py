@@ -54,7 +54,6 @@ def test_removed_containers_of_a_server_come_back(kept: Lab) -> None:
     assert row_is_kept(kept, victim)
 
 
-@pytest.mark.fault
 def test_removed_containers_of_the_leader_come_back(kept: Lab) -> None:
     leader = kept.leader()
     kept.check(leader, "sh", "-c", "docker ps -q | xargs docker rm -f")
@@ -64,7 +63,6 @@ def test_removed_containers_of_the_leader_come_back(kept: Lab) -> None:
     assert row_is_kept(kept, leader)
 
 
-@pytest.mark.fault
 @pytest.mark.parametrize("which", ["the leader's server", "the controller"])
 def test_whole_server_lost_and_back(kept: Lab, which: str) -> None:
     server = kept.controller if which == "the controller" else kept.leader()
@@ -77,7 +75,6 @@ def test_whole_server_lost_and_back(kept: Lab, which: str) -> None:
     assert row_is_kept(kept, server)
 
 
-@pytest.mark.fault
 def test_killed_deploy_is_resumed(kept: Lab) -> None:
     victim = next(server for server in kept.servers if server != kept.leader())
     names = stack_names(kept)
