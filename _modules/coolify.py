@@ -23,6 +23,8 @@ try:
     from pgha.coolify.ground import only_server
     from pgha.coolify.starting import start_one
     from pgha.errors import NotFoundError, PghaError
+    from pgha.held import held_secrets
+    from pgha.model.clusters import settings_of
     from pgha.render.compose import stack_compose
     from pgha.topology import Topology
 
@@ -183,7 +185,7 @@ def tag_clients(cluster=None, restart=False, test=False):
         outcome = clients_of.tag_clients(
             client,
             topology,
-            named=_listed(__pillar__.get("postgresql_client_services")),
+            named=settings_of(__pillar__, topology.cluster)["postgresql_client_services"],
             restart=restart,
             test=test,
         )
@@ -474,19 +476,19 @@ def _coolify(cluster):
     try:
         topology = Topology.from_pillar(__pillar__, cluster)
         settings = topology.coolify
-        with CoolifyClient(settings.url, _token(settings), verify=settings.verify_tls) as client:
+        with CoolifyClient(settings.url, _token(topology), verify=settings.verify_tls) as client:
             yield client, topology
     except PghaError as err:
         raise CommandExecutionError(str(err)) from err
 
 
-def _token(settings):
-    token = __pillar__.get("pgha", {}).get("coolify_token")
+def _token(topology):
+    token = held_secrets(__pillar__, topology).get("coolify_token")
     if not token:
         raise CommandExecutionError(
-            f"The pillar of {__grains__['id']} holds no Coolify token: write it to "
-            f"state/coolify/token on the master, run this on {settings.controller} "
-            "(coolify_controller), and refresh the pillar."
+            f"The pillar of {__grains__['id']} holds no Coolify token of cluster "
+            f"{topology.cluster}: write it to state/coolify/token on the master, run this on "
+            f"{topology.coolify.controller} (coolify_controller), and refresh the pillar."
         )
     return token
 
