@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from salt.exceptions import CommandExecutionError
 
 try:
+    from pgha.coolify import cleanup as cleaning
     from pgha.coolify import clients_of, lookup
     from pgha.coolify import converge as converging
     from pgha.coolify import survey as surveying
@@ -157,6 +158,27 @@ def converge(
             test=test,
         )
         outcome = converging.converge(client, topology, wanted, stack_compose)
+        return outcome.as_dict(client.requests)
+
+
+def cleanup_disable_all(test=False, cluster=None):
+    """
+    Switch Coolify's nightly clean-up of unused images off for every server of the cluster that has
+    it on. Returns ``changes``, ``advice`` and the number of ``requests``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan coolify.cleanup_disable_all test=True
+
+    test
+        Only say what would be done. Defaults to False.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _coolify(cluster) as (client, topology):
+        outcome = cleaning.switch_off_everywhere(client, topology, test=test)
         return outcome.as_dict(client.requests)
 
 
