@@ -1,11 +1,13 @@
+"""Keep Salt from printing what the tests logged after pytest's closing line.
+
+Importing ``salt`` installs a handler that collects records until Salt's own logging is set up,
+which no test does, and writes them at exit to a standard error that pytest has closed.
+"""
+
 from __future__ import annotations
 
-import sys
+import salt._logging
 
 
-def pytest_unconfigure() -> None:
-    """Salt keeps early log records for a console that is closed when it writes them at exit."""
-    if "salt._logging.impl" in sys.modules:
-        from salt._logging.impl import shutdown_temp_handler
-
-        shutdown_temp_handler()
+def pytest_configure() -> None:
+    salt._logging.shutdown_temp_handler()
