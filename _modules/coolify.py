@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from salt.exceptions import CommandExecutionError
 
 try:
+    from pgha.coolify import cleanup as cleaning
     from pgha.coolify import clients_of, lookup
     from pgha.coolify import converge as converging
     from pgha.coolify import survey as surveying
@@ -23,6 +24,8 @@ try:
     from pgha.coolify.ground import only_server
     from pgha.coolify.starting import start_one
     from pgha.errors import NotFoundError, PghaError
+    from pgha.held import held_secrets
+    from pgha.model.clusters import settings_of
     from pgha.render.compose import stack_compose
     from pgha.topology import Topology
 
@@ -158,6 +161,27 @@ def converge(
         return outcome.as_dict(client.requests)
 
 
+def cleanup_disable_all(test=False, cluster=None):
+    """
+    Switch Coolify's nightly clean-up of unused images off for every server of the cluster that has
+    it on. Returns ``changes``, ``advice`` and the number of ``requests``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan coolify.cleanup_disable_all test=True
+
+    test
+        Only say what would be done. Defaults to False.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _coolify(cluster) as (client, topology):
+        outcome = cleaning.switch_off_everywhere(client, topology, test=test)
+        return outcome.as_dict(client.requests)
+
+
 def tag_clients(cluster=None, restart=False, test=False):
     """
     Give every service that carries the tag ``postgresql``, or is named in the pillar's
@@ -183,7 +207,7 @@ def tag_clients(cluster=None, restart=False, test=False):
         outcome = clients_of.tag_clients(
             client,
             topology,
-            named=_listed(__pillar__.get("postgresql_client_services")),
+            named=settings_of(__pillar__, topology.cluster)["postgresql_client_services"],
             restart=restart,
             test=test,
         )
@@ -474,19 +498,19 @@ def _coolify(cluster):
     try:
         topology = Topology.from_pillar(__pillar__, cluster)
         settings = topology.coolify
-        with CoolifyClient(settings.url, _token(settings), verify=settings.verify_tls) as client:
+        with CoolifyClient(settings.url, _token(topology), verify=settings.verify_tls) as client:
             yield client, topology
     except PghaError as err:
         raise CommandExecutionError(str(err)) from err
 
 
-def _token(settings):
-    token = __pillar__.get("pgha", {}).get("coolify_token")
+def _token(topology):
+    token = held_secrets(__pillar__, topology).get("coolify_token")
     if not token:
         raise CommandExecutionError(
-            f"The pillar of {__grains__['id']} holds no Coolify token: write it to "
-            f"state/coolify/token on the master, run this on {settings.controller} "
-            "(coolify_controller), and refresh the pillar."
+            f"The pillar of {__grains__['id']} holds no Coolify token of cluster "
+            f"{topology.cluster}: write it to state/coolify/token on the master, run this on "
+            f"{topology.coolify.controller} (coolify_controller), and refresh the pillar."
         )
     return token
 

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from salt.exceptions import CommandExecutionError
 
 try:
-    from pgha.errors import NotFoundError, PghaError
+    from pgha.errors import PghaError
+    from pgha.held import held_password
     from pgha.patroni import access, dynamic, rollout, waits
     from pgha.patroni import status as brief
     from pgha.pg import probe
@@ -192,7 +193,7 @@ def config_apply(cluster=None):
     """
     topology, here = _asked(None, cluster)
     with _operator_errors():
-        client = access.client_for(topology, here, _password("restapi"))
+        client = access.client_for(topology, here, _password(topology, "restapi"))
         return dynamic.apply_config(client, declared.dynamic_config(topology)).changes
 
 
@@ -217,9 +218,8 @@ def config_rollout(changes=None, deadline=30, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, _ = _asked(None, cluster)
-    # Read here: Salt's dunders are not there in the threads that ask the members.
-    password = _password("monitor") if changes else ""
     with _operator_errors():
+        password = _password(topology, "monitor") if changes else ""
         taken = rollout.wait_taken(
             topology,
             lambda node: access.client_for(topology, node),
@@ -251,7 +251,7 @@ def reload_(node=None, cluster=None):
     """
     topology, asked = _asked(node, cluster)
     with _operator_errors():
-        access.client_for(topology, asked, _password("restapi")).reload()
+        access.client_for(topology, asked, _password(topology, "restapi")).reload()
         return True
 
 
@@ -314,14 +314,9 @@ def _effective(topology, node, names, password):
     return probe.effective_settings(settings, names)
 
 
-def _password(name):
-    passwords = (__pillar__.get("pgha") or {}).get("passwords") or {}
-    if name not in passwords:
-        raise NotFoundError(
-            f"{__grains__['id']} has no secrets in its pillar; run the deploy from the Salt "
-            "master, which generates them, or check ext_pillar there."
-        )
-    return passwords[name]
+def _password(topology, name):
+    # Called before any thread starts: Salt's dunders are not there in threads.
+    return held_password(__pillar__, topology, name, __grains__["id"])
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from salt.exceptions import CommandExecutionError
 
 try:
-    from pgha.errors import NotFoundError, PghaError
+    from pgha.errors import PghaError
+    from pgha.held import held_password, held_verifier
     from pgha.pg import converge, probe
     from pgha.pg.databases import DatabaseSpec
     from pgha.pg.roles import declared_roles
@@ -56,7 +57,7 @@ def facts(node=None, cluster=None):
     with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         asked = topology.node(node or __grains__["id"])
-        settings = member_settings(topology, asked, MONITOR, _secret("passwords", "monitor"))
+        settings = member_settings(topology, asked, MONITOR, _password(topology, "monitor"))
         return probe.server_facts(settings)
 
 
@@ -156,28 +157,25 @@ def _leader(topology):
         topology,
         topology.node(__grains__["id"]),
         SUPERUSER,
-        _secret("passwords", "superuser"),
+        _password(topology, "superuser"),
         timeout_s=APPLY_TIMEOUT_S,
     )
 
 
 def _roles(topology):
     names = ("superuser", "replicator", "rewind", "monitor", "pgbouncer", "app")
-    return declared_roles(topology, {name: _secret("verifiers", name) for name in names})
+    here = __grains__["id"]
+    return declared_roles(
+        topology, {name: held_verifier(__pillar__, topology, name, here) for name in names}
+    )
 
 
 def _database(topology):
     return DatabaseSpec(topology.app_database, topology.app_user)
 
 
-def _secret(kind, name):
-    secrets = (__pillar__.get("pgha") or {}).get(kind) or {}
-    if name not in secrets:
-        raise NotFoundError(
-            f"{__grains__['id']} has no secrets in its pillar; run the deploy from the Salt "
-            "master, which generates them, or check ext_pillar there."
-        )
-    return secrets[name]
+def _password(topology, name):
+    return held_password(__pillar__, topology, name, __grains__["id"])
 
 
 @contextmanager

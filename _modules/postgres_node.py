@@ -12,9 +12,12 @@ from salt.exceptions import CommandExecutionError
 
 try:
     from pgha.errors import PghaError
+    from pgha.held import held_password
+    from pgha.model.clusters import clusters_of
     from pgha.node import facts as node_facts
     from pgha.node.docker import Docker
     from pgha.pg import route
+    from pgha.render.compose import STACK_COMPONENTS, stack_name
     from pgha.topology import Topology
 
     MISSING = None
@@ -44,6 +47,20 @@ def clock():
         salt '*' postgres_node.clock
     """
     return time.time()
+
+
+def clusters():
+    """
+    Return the names of the declared clusters that this server is a node of, in declared order.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postgres_node.clusters
+    """
+    with _operator_errors():
+        return clusters_of(__pillar__, __grains__["id"])
 
 
 def facts(cluster=None):
@@ -96,9 +113,9 @@ def reload(service, cluster=None):
     """
     with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
-        topology.node(__grains__["id"])
+        node = topology.node(__grains__["id"])
         docker = Docker()
-        running = _running(docker, topology, service)
+        running = _running(docker, topology, node, service)
         for container in running:
             docker.signal(container.name, SIGNALS[service])
         return [container.name for container in running]
@@ -121,7 +138,7 @@ def routes(cluster=None, timeout=10):
     with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         node = topology.node(__grains__["id"])
-        return route.check(topology, node, _monitor_password(), deadline_s=timeout)
+        return route.check(topology, node, _monitor_password(topology), deadline_s=timeout)
 
 
 def prove(cluster=None, timeout=30):
@@ -141,27 +158,20 @@ def prove(cluster=None, timeout=30):
     with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         node = topology.node(__grains__["id"])
-        return route.prove(topology, node, _monitor_password(), deadline_s=timeout)
+        return route.prove(topology, node, _monitor_password(topology), deadline_s=timeout)
 
 
-def _monitor_password():
-    passwords = (__pillar__.get("pgha") or {}).get("passwords") or {}
-    if "monitor" not in passwords:
-        raise CommandExecutionError(
-            f"{__grains__['id']} has no secrets in its pillar; run the deploy from the Salt "
-            "master, which generates them, or check ext_pillar there"
-        )
-    return passwords["monitor"]
+def _monitor_password(topology):
+    return held_password(__pillar__, topology, "monitor", __grains__["id"])
 
 
-def _running(docker, topology, service):
-    prefix = node_facts.slug(f"{topology.cluster}-")
+def _running(docker, topology, node, service):
+    # By their whole names: another cluster's may begin with this one's.
+    stacks = {node_facts.slug(stack_name(topology, node, part)) for part in STACK_COMPONENTS}
     return [
         container
         for container in docker.containers()
-        if container.service == service
-        and container.stack.startswith(prefix)
-        and container.is_running
+        if container.service == service and container.stack in stacks and container.is_running
     ]
 
 

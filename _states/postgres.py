@@ -8,6 +8,7 @@ from __future__ import annotations
 
 try:
     from pgha.deploy import check, steps
+    from pgha.deploy.cleanup import switch_cleanup_off
     from pgha.deploy.deployment import Deployment
     from pgha.deploy.leftovers import etcd_leftovers
     from pgha.errors import PghaError
@@ -57,8 +58,8 @@ def secrets_present(name, cluster=None):
 
 
 def servers_configured(name, cluster=None):
-    """Every server has its directories, files, images and the hostname."""
-    return _run(name, cluster, steps.configure_servers)
+    """Every server has its directories, files, images (which Coolify keeps) and the hostname."""
+    return _run(name, cluster, _configure_servers)
 
 
 def etcd_running(name, cluster=None):
@@ -133,3 +134,8 @@ def _ensure_secrets(deployment):
         if created and not deployment.test:
             check.refresh_pillar(deployment)
         return {secret: {"old": None, "new": "created"} for secret in created}
+
+
+def _configure_servers(deployment):
+    kept, advice = switch_cleanup_off(deployment)
+    return {**kept, **steps.configure_servers(deployment)}, advice

@@ -9,6 +9,7 @@ from pathlib import Path
 
 try:
     from pgha.errors import PghaError
+    from pgha.held import held_secrets
     from pgha.node import facts, files
     from pgha.node.docker import Docker
     from pgha.render import hosts
@@ -125,13 +126,13 @@ def _make_directories(_topology, directories):
 
 
 def _file_differences(topology, node):
-    secrets = {"pgha": __pillar__.get("pgha") or {}}
+    secrets = {"pgha": held_secrets(__pillar__, topology)}
     if "passwords" not in secrets["pgha"]:
         if __opts__["test"]:
             return [("every configuration file", {"old": None, "new": "from new secrets"}, None)]
         raise PghaError(
-            "the pillar has no secrets for this node; run the deploy on the Salt master, "
-            "or check ext_pillar pgha_secrets there"
+            f"the pillar has no secrets of cluster {topology.cluster} for this node; run the "
+            "deploy on the Salt master, or check ext_pillar pgha_secrets there"
         )
     wanted = files_for(topology, node, secrets)
     return [

@@ -1,4 +1,4 @@
-"""What a minion may see of the cluster's secrets: its own role's, and nothing else.
+"""What a minion may see of a cluster's secrets: its own role's, and nothing else.
 
 | minion                       | sees                                                            |
 |------------------------------|-----------------------------------------------------------------|
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgha.certificates import components_of
 from pgha.errors import NotFoundError
+from pgha.held import placed
 from pgha.pki import Pki
 from pgha.secrets import POSTGRESQL_ROLES, SecretStore
 
@@ -31,10 +32,10 @@ def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[
     """The pillar of one minion.
 
     Returns:
-        ``{}`` or ``{"pgha": {...}}``. For a node that the deploy has made secrets for: ``ca_crt``
-        (PEM), ``node`` ({component:
-        {"crt", "key"}}, PEM), ``passwords`` ({name: text}), ``verifiers`` ({role: SCRAM text}). For
-        the controller: ``coolify_token``, left out while the operator has not written it.
+        ``{}``, or where `pgha.held` puts them: for a node that the deploy has made secrets for
+        ``ca_crt`` (PEM), ``node`` ({component: {"crt", "key"}}, PEM), ``passwords`` ({name: text}),
+        ``verifiers`` ({role: SCRAM text}); for the controller ``coolify_token``, left out while the
+        operator has not written it.
 
     Raises:
         DamagedStateError: a file of the state directory cannot be used.
@@ -48,7 +49,7 @@ def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[
     if minion_id == topology.coolify.controller:
         token = store.coolify_token()
         visible |= {"coolify_token": token} if token else {}
-    return {"pgha": visible} if visible else {}
+    return placed(topology, visible)
 
 
 def _node_secrets(minion_id: str, topology: Topology, store: SecretStore) -> dict[str, Any]:

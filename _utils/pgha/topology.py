@@ -110,7 +110,8 @@ class Topology:
 
     def runs(self, node: Node, component: str) -> bool:
         """True when the component belongs on the node; raises NotFoundError for an unknown one."""
-        return node in self.nodes_with(component)
+        _require_component(component)
+        return component != "etcd" or node.name in (*self.voters, *self.learners)
 
     def nodes_with(self, component: str) -> tuple[Node, ...]:
         """The nodes that run a component, etcd voters before its learners.
@@ -118,13 +119,17 @@ class Topology:
         Raises:
             NotFoundError: for an unknown component.
         """
-        if component not in COMPONENTS:
-            raise NotFoundError(
-                f"'{component}' is not a component; the components are {', '.join(COMPONENTS)}."
-            )
+        _require_component(component)
         if component == "etcd":
             return tuple(self.node(name) for name in (*self.voters, *self.learners))
         return self.nodes
+
+
+def _require_component(component: str) -> None:
+    if component not in COMPONENTS:
+        raise NotFoundError(
+            f"'{component}' is not a component; the components are {', '.join(COMPONENTS)}."
+        )
 
 
 def _build(settings: Mapping[str, Any], is_default: bool) -> Topology:

@@ -25,15 +25,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.fixture(scope="session")
-def minion_opts(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Options of the minion ``app-server-2.lan`` with files below a temporary folder."""
+def make_opts(tree: Path, root: Path, site: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Options of the minion ``app-server-2.lan`` with files below ``root``."""
     import salt.config
 
-    root = tmp_path_factory.mktemp("minion")
-    site = root / "site" / "postgresql"
-    site.mkdir(parents=True)
-    (site / "site.sls").write_text(yaml.safe_dump({"coolify_url": "http://127.0.0.1:1"}))
+    (root / "site" / "postgresql").mkdir(parents=True)
+    (root / "site" / "postgresql" / "site.sls").write_text(yaml.safe_dump(site))
     config = {
         "id": "app-server-2.lan",
         "root_dir": str(root),
@@ -46,6 +43,7 @@ def minion_opts(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         "log_file": str(root / "minion.log"),
         "enable_fqdns_grains": False,
         "enable_gpu_grains": False,
+        **more,
     }
     path = root / "minion"
     path.write_text(yaml.safe_dump(config))
@@ -53,10 +51,21 @@ def minion_opts(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return opts
 
 
-@pytest.fixture(scope="session")
-def caller(minion_opts: dict[str, Any]) -> Any:
+def caller_of(opts: dict[str, Any]) -> Any:
     """``salt-call --local`` after ``saltutil.sync_all``."""
     import salt.client
 
-    salt.client.Caller(mopts=dict(minion_opts)).cmd("saltutil.sync_all")
-    return salt.client.Caller(mopts=dict(minion_opts))
+    salt.client.Caller(mopts=dict(opts)).cmd("saltutil.sync_all")
+    return salt.client.Caller(mopts=dict(opts))
+
+
+@pytest.fixture(scope="session")
+def minion_opts(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A minion of the figure's only cluster."""
+    site = {"coolify_url": "http://127.0.0.1:1"}
+    return make_opts(tree, tmp_path_factory.mktemp("minion"), site)
+
+
+@pytest.fixture(scope="session")
+def caller(minion_opts: dict[str, Any]) -> Any:
+    return caller_of(minion_opts)

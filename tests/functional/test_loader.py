@@ -52,6 +52,7 @@ def test_node_sls_renders_for_a_node(caller: Any) -> None:
         next(key for key in state if not key.startswith("__")) for state in states.values()
     }
     assert functions == {"postgres_node"}
+    assert len(states) == 4
 
 
 def test_plan_of_a_server_touches_nothing(caller: Any) -> None:

@@ -7,11 +7,12 @@ and nothing else that already exists is ever started.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pgha.coolify import ground as reading
+from pgha.coolify.cleanup import switch_off
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.creating import (
     Pace,
@@ -22,7 +23,7 @@ from pgha.coolify.creating import (
     replace_stack,
 )
 from pgha.coolify.ground import ComposeOf, Ground
-from pgha.coolify.models import Project, Server
+from pgha.coolify.models import Project
 from pgha.coolify.stacks import (
     COMPONENTS,
     Action,
@@ -63,7 +64,7 @@ class Outcome:
     `pending_recreate`: running, but from an older compose text than the stored one.
     """
 
-    changes: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    changes: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     recreated: list[str] = field(default_factory=list)
     already_starting: list[str] = field(default_factory=list)
@@ -192,21 +193,9 @@ class _Run:
         self.outcome = Outcome()
 
     def switch_cleanup_off(self, ground: Ground) -> None:
-        for server in _unique(ground.matched.of_node.values()):
-            if server.nightly_cleanup:
-                self._switch_off(server)
-
-    def _switch_off(self, server: Server) -> None:
-        if not self._wanted.test:
-            try:
-                self._client.disable_docker_cleanup(server.uuid)
-            except NotFoundError:
-                self.outcome.advice.append(
-                    f"This Coolify cannot switch the nightly clean-up of {server.name} off by API "
-                    "(4.3.0 and newer can): switch it off under Servers > Docker Cleanup."
-                )
-                return
-        self._changed(f"nightly clean-up of {server.name}", "on", "off")
+        done = switch_off(self._client, ground.matched.of_node.values(), test=self._wanted.test)
+        self.outcome.changes.update(done.changes)
+        self.outcome.advice.extend(done.advice)
 
     def store(self, ground: Ground, plan: Plan) -> None:
         place = self._place(ground)
@@ -312,7 +301,3 @@ class _Run:
 
     def _changed(self, what: str, old: str | None, new: str) -> None:
         self.outcome.changes[what] = {"old": old, "new": new}
-
-
-def _unique(servers: Any) -> list[Server]:
-    return list({server.uuid: server for server in servers}.values())

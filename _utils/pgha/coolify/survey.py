@@ -48,7 +48,8 @@ def survey(client: CoolifyClient, topology: Topology, compose_of: ComposeOf) -> 
     """Look at everything a deploy needs of Coolify.
 
     Returns:
-        `{"version": str | None, "servers": {node: {"uuid", "name", "reachable", "usable"}},
+        `{"version": str | None,
+        "servers": {node: {"uuid", "name", "reachable", "usable", "nightly_cleanup"}},
         "project_uuid": str | None, "environment_uuid": str | None,
         "stacks": {name: {"uuid", "status", "hash", "current", "recreate_pending"}},
         "problems": [sentence, ...], "advice": [sentence, ...], "requests": int}`.
@@ -126,6 +127,7 @@ def _described(ground: Ground | None) -> dict[str, Any]:
                 "name": server.name,
                 "reachable": server.reachable,
                 "usable": server.usable,
+                "nightly_cleanup": server.nightly_cleanup,
             }
             for node, server in ground.matched.of_node.items()
         },

@@ -14,6 +14,8 @@ from pgha.errors import ConfigurationError, NotFoundError
 from pgha.model.defaults import CLUSTERS_KEY, DEFAULTS, PORT_KEYS
 from pgha.model.rules import is_number, shown
 
+_NAME = "postgresql_cluster_name"
+
 
 def cluster_names(pillar: Mapping[str, Any]) -> tuple[str, ...]:
     """The declared clusters, the default one (that of the flat keys) first.
@@ -22,6 +24,19 @@ def cluster_names(pillar: Mapping[str, Any]) -> tuple[str, ...]:
         ConfigurationError: ``postgresql_clusters`` is not a mapping of mappings.
     """
     return tuple(dict.fromkeys([_flat_name(pillar), *_further(pillar)]))
+
+
+def clusters_of(pillar: Mapping[str, Any], host: str) -> list[str]:
+    """The clusters that a server is a node of, valid or not: what is wrong shows where it is used.
+
+    Raises:
+        ConfigurationError: ``postgresql_clusters`` is not a mapping of mappings.
+    """
+    return [
+        name
+        for name in cluster_names(pillar)
+        if host in _of_nodes(settings_of(pillar, name), "host")
+    ]
 
 
 def settings_of(pillar: Mapping[str, Any], cluster: str | None) -> dict[str, Any]:
@@ -58,7 +73,8 @@ def clusters_clash(pillar: Mapping[str, Any], settings: Mapping[str, Any]) -> li
 
 
 def _clash(own: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
-    shared = sorted(_addresses(own) & _addresses(other))
+    yield from _same_stacks(own, other)
+    shared = sorted(_of_nodes(own, "ip") & _of_nodes(other, "ip"))
     if not shared:
         return
     name, where = other["postgresql_cluster_name"], ", ".join(shared)
@@ -76,11 +92,26 @@ def _clash(own: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _addresses(settings: Mapping[str, Any]) -> set[str]:
+def _same_stacks(own: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
+    """Containers are found by labels into which Coolify writes names in lower case with hyphens."""
+    for name in sorted(_slugs(own) & _slugs(other)):
+        yield (
+            f"The stacks of a node would be called {name}-... in this cluster and in cluster "
+            f"{other['postgresql_cluster_name']}: give one of the clusters or nodes another name."
+        )
+
+
+def _slugs(settings: Mapping[str, Any]) -> set[str]:
+    names = _of_nodes(settings, "name")
+    cluster = settings["postgresql_cluster_name"]
+    return {f"{cluster}-{name}".lower().replace("_", "-") for name in names}
+
+
+def _of_nodes(settings: Mapping[str, Any], key: str) -> set[str]:
     nodes = settings["postgresql_nodes"]
     if not isinstance(nodes, list):
         return set()
-    return {str(node.get("ip")) for node in nodes if isinstance(node, Mapping)}
+    return {str(node.get(key)) for node in nodes if isinstance(node, Mapping)}
 
 
 def _chosen(pillar: Mapping[str, Any], cluster: str | None) -> str:
@@ -110,6 +141,13 @@ def _further(pillar: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         _not_a_mapping(f"{CLUSTERS_KEY}:{name}", overrides)
         for name, overrides in declared.items()
         if overrides is not None and not isinstance(overrides, Mapping)
+    ]
+    problems += [
+        f"{CLUSTERS_KEY}:{name} sets postgresql_cluster_name to {shown(overrides[_NAME])}: a "
+        "cluster is called by its key; rename the key, or leave the setting out."
+        for name, overrides in declared.items()
+        # With another's name it would be handed that cluster's secrets.
+        if isinstance(overrides, Mapping) and overrides.get(_NAME, name) != name
     ]
     if problems:
         raise ConfigurationError(problems)

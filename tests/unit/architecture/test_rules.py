@@ -69,6 +69,16 @@ def test_only_the_lab_knows_that_it_is_a_lab(folder: str) -> None:
     assert [str(path) for path in files if word.search(path.read_text())] == []
 
 
+def test_no_function_reads_past_the_cluster_it_is_asked_about() -> None:
+    """The flat keys and the secrets beside them are the default cluster's: others have their own.
+
+    `Topology.from_pillar`, `settings_of` and `pgha.held` know where each cluster's are.
+    """
+    past = re.compile(r'__pillar__(?:\.get\(|\[)\s*"(pgha|postgresql_|patroni_|etcd_|coolify_)')
+    files = [path for folder in ("_modules", "_states") for path in (ROOT / folder).glob("*.py")]
+    assert [str(path) for path in files if past.search(path.read_text())] == []
+
+
 def test_documented_defaults_are_the_defaults() -> None:
     written = yaml.safe_load((ROOT / "pillar/postgresql/defaults.sls").read_text())
     assert written == {key: DEFAULTS[key] for key in written}

@@ -15,6 +15,7 @@ from lab.coolify.app import create_app
 from lab.coolify.hosts.base import Completed
 from lab.coolify.settings import Settings, parse_seed
 from lab.coolify.standin import Standin
+from pgha.coolify.cleanup import switch_off_everywhere
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.clients_of import tag_clients
 from pgha.coolify.converge import Outcome, converge, wish
@@ -129,6 +130,31 @@ def test_deploy_then_deploy_again(
     assert all(stack["current"] for stack in found["stacks"].values())
     assert len(coolify.asked) == 6
     assert not any(server.nightly_cleanup for server in connect().servers())
+
+
+def test_a_clean_up_that_somebody_switched_on_again_is_seen_and_switched_off(
+    coolify: Coolify, connect: Connect, run: Callable[..., Outcome], topology: Topology
+) -> None:
+    def seen() -> list[str]:
+        servers = survey(connect(), topology, stack_compose)["servers"]
+        return [node for node, server in servers.items() if server["nightly_cleanup"]]
+
+    run()
+    assert seen() == []
+    (uuid,) = [server.uuid for server in connect().servers() if server.name == "builder.lan"]
+    httpx.patch(
+        f"{coolify.url}/api/v1/servers/{uuid}/docker-cleanup",
+        json={"force_docker_cleanup": True},
+        headers={"Authorization": f"Bearer 2|{SECRET}", "Accept": "application/json"},
+    ).raise_for_status()
+    assert seen() == ["postgres-node-4"]
+    expected = {"nightly clean-up of builder.lan": {"old": "on", "new": "off"}}
+    assert switch_off_everywhere(connect(), topology, test=True).changes == expected
+    assert seen() == ["postgres-node-4"]
+    client = connect()
+    assert switch_off_everywhere(client, topology).changes == expected
+    assert client.requests == 2
+    assert seen() == []
 
 
 def test_two_thousand_foreign_services_cost_no_request_more(

@@ -67,6 +67,17 @@ def test_converge_takes_words_separated_by_commas(fake: FakeCoolify) -> None:
     assert fake.services == []
 
 
+def test_the_clean_up_of_every_server_is_switched_off_once(fake: FakeCoolify) -> None:
+    planned = coolify.cleanup_disable_all(test=True)
+    assert all(server["nightly_cleanup"] for server in coolify.servers())
+    done = coolify.cleanup_disable_all()
+    assert planned["changes"] == done["changes"]
+    assert len(done["changes"]) == 4
+    assert not any(server["nightly_cleanup"] for server in coolify.servers())
+    again = coolify.cleanup_disable_all()
+    assert (again["changes"], again["requests"]) == ({}, 1)
+
+
 def test_stack_status_lists_the_clusters_stacks_in_two_requests(fake: FakeCoolify) -> None:
     coolify.converge(components=["etcd"])
     fake.log.clear()

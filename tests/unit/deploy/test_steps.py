@@ -95,8 +95,10 @@ def test_a_container_that_is_no_member_any_more_is_named_with_the_way_out(
     stacks["server-9.lan"]["stacks"] = {name: {"etcd": "exited"}}
     stacks["server-8.lan"]["stacks"] = {stack_name(cluster, cluster.nodes[7], "etcd"): {"etcd": ""}}
     (sentence,) = etcd_leftovers(run)
-    remove = sentence.index("`salt server-1.lan etcd_cluster.member_remove postgres-node-9`")
-    assert remove < sentence.index(f"`salt controller.lan coolify.service_delete {name}`")
+    here = "cluster=coolify_postgres"
+    member = f"`salt server-1.lan etcd_cluster.member_remove postgres-node-9 {here}`"
+    stack = f"`salt controller.lan coolify.service_delete {name} {here}`"
+    assert sentence.index(member) < sentence.index(stack)
     assert fleet.functions() == []
 
 

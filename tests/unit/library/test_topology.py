@@ -196,6 +196,21 @@ class TestSeveralClusters:
         assert "postgresql_member_port (5434)" in text
         assert "postgresql_hostname is 'db.postgres.host.uk.com' in this cluster and in" in text
 
+    def test_a_cluster_cannot_take_another_ones_name(self, pillar: dict[str, Any]) -> None:
+        billing = pillar["postgresql_clusters"]["billing"]
+        billing["postgresql_cluster_name"] = "coolify_postgres"
+
+        with pytest.raises(Exception, match="a cluster is called by its key"):
+            Topology.from_pillar(pillar, "billing")
+
+    def test_names_that_are_one_in_docker_are_refused(self, pillar: dict[str, Any]) -> None:
+        clusters = pillar["postgresql_clusters"]
+        clusters["coolify-postgres"] = clusters.pop("billing")
+        clusters["coolify-postgres"]["postgresql_nodes"][0]["name"] = "postgres-node-1"
+
+        with pytest.raises(Exception, match="would be called coolify-postgres-postgres-node-1-"):
+            Topology.from_pillar(pillar, "coolify_postgres")
+
     def test_nonsense_in_another_cluster_on_the_same_server_is_left_to_that_cluster(
         self, pillar: dict[str, Any]
     ) -> None:

@@ -100,7 +100,9 @@ def test_a_minion_without_secrets_says_what_to_do(
 ) -> None:
     del given["pgha"]
     for call in (patroni.reload_, postgres_db.role_changes, postgres_db.facts):
-        with pytest.raises(CommandExecutionError, match="has no secrets in its pillar; run the de"):
+        with pytest.raises(
+            CommandExecutionError, match="has no secrets of cluster coolify_postgres in its"
+        ):
             call()
 
 
