@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 from tests.support.lab import REPOSITORY, Lab
+from tests.support.operations import operate
 from tests.support.writes import Writes
 
 
@@ -42,7 +43,7 @@ def measure(lab: Lab, port: int, clients: int, times: int, pause_s: float) -> di
     with Writes(lab, lab.controller, port, clients, pause_s) as writes:
         for number in range(times):
             started = time.monotonic()
-            done = switch_over(lab)
+            done = operate(lab, "switchover")
             rounds.append(
                 {"seconds": round(time.monotonic() - started, 1), "said": done["comment"]}
             )
@@ -50,26 +51,6 @@ def measure(lab: Lab, port: int, clients: int, times: int, pause_s: float) -> di
             if done["result"] is not True:
                 failed.append(done["comment"])
     return {**writes.report, "lost": writes.lost, "rounds": rounds, "failed": failed}
-
-
-def switch_over(lab: Lab, **pillar: Any) -> dict[str, Any]:
-    """Run the orchestration once; the return of its state."""
-    done = lab.salt_run(
-        "state.orchestrate", "postgres.switchover", "--out=json", f"pillar={json.dumps(pillar)}"
-    )
-    return state_of(done.stdout + done.stderr)
-
-
-def state_of(output: str) -> dict[str, Any]:
-    """The one state of an orchestration's JSON."""
-    start = output.find("{")
-    if start < 0:
-        return {"result": False, "comment": output, "changes": {}}
-    returned, _ = json.JSONDecoder().raw_decode(output[start:])
-    (states,) = returned.get("data", returned).values()
-    (state,) = states.values()
-    found: dict[str, Any] = state
-    return found
 
 
 def lines(result: dict[str, Any]) -> list[str]:
