@@ -17,6 +17,10 @@ from salt.exceptions import CommandExecutionError
 try:
     from pgha.errors import PghaError
     from pgha.held import held_password
+    from pgha.operate.handover import Limits, hand_over
+    from pgha.operate.promote import promote
+    from pgha.operate.reach import Reach
+    from pgha.operate.standing import node_standing
     from pgha.patroni import access, dynamic, rollout, waits
     from pgha.patroni import status as brief
     from pgha.pg import probe
@@ -298,6 +302,86 @@ def wait_streaming(members=(), deadline=120, cluster=None):
     with _operator_errors():
         return waits.wait_streaming(
             topology, here, lambda node: access.client_for(topology, node), deadline, members
+        )
+
+
+def standing(cluster=None):
+    """
+    Return what a change of the leader must know of this server: ``patroni.status`` with
+    ``replicas`` (lag in bytes of each, as the leader measures it) and ``pool_paused``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' patroni.standing
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, here = _asked(None, cluster)
+    with _operator_errors():
+        return node_standing(topology, here, {"monitor": _password("monitor")})
+
+
+def switchover(leader, target, force=False, pause_limit=5, cluster=None):
+    """
+    Hold the clients of all pools, have the leader hand over, let them go when every router leads to
+    the new one. Returns ``old``, ``new``, ``timeline_before``, ``timeline_after``, ``held_ms``,
+    ``phases`` (milliseconds) and ``errors``.
+
+    The orchestration ``postgres.switchover`` calls this; it also judges who may lead, takes the
+    cluster's lock and starts the guards that let clients go when this process dies.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt builder.lan patroni.switchover postgres-node-1 target=app-server-2.lan
+
+    leader
+        Name or host of the node that leads now.
+    target
+        Name or host of the node that is to lead.
+    force
+        Go on although a pool cannot be held or transactions stay open. Defaults to False.
+    pause_limit
+        Seconds that running transactions may take to end. Defaults to 5.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, old = _asked(leader, cluster)
+    _, new = _asked(target, cluster)
+    with _operator_errors():
+        passwords = {name: _password(name) for name in ("restapi", "monitor", "pgbouncer")}
+        limits = Limits(pause_s=float(pause_limit), force=bool(force))
+        return dataclasses.asdict(hand_over(Reach(topology, passwords), old, new, limits))
+
+
+def failover(target, deadline=70, cluster=None):
+    """
+    Have Patroni promote a node because the leader is dead, and return the name of the node that
+    leads then. Rows that the dead leader had not sent are lost; the orchestration
+    ``postgres.failover`` asks before it calls this.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-2.lan patroni.failover target=postgres-node-2
+
+    target
+        Name or host.
+    deadline
+        Seconds to wait for a leader. Defaults to 70.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, new = _asked(target, cluster)
+    with _operator_errors():
+        client = access.client_for(topology, new, _password("restapi"))
+        return promote(
+            client, topology, new, lambda node: access.client_for(topology, node), deadline
         )
 
 

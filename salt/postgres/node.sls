@@ -22,6 +22,12 @@ The images of the stacks of {{ cluster }} are in Docker:
 Processes here resolve the hostname of {{ cluster }} to the router of this server:
   postgres_node.hostname_present:
     - cluster: {{ cluster | json }}
+
+No client of the pool of {{ cluster }} is held by an interrupted run:
+  postgres_pool.resumed:
+    - cluster: {{ cluster | json }}
+    - require:
+      - postgres_node: The configuration files, certificates and wrappers of {{ cluster }} are as declared
 {% else %}
 This server is no node of a cluster (or has not loaded the module postgres_node):
   test.nop
