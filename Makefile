@@ -19,6 +19,26 @@ dev-postgresql-deploy: dev-up ## Bring up the lab and a whole cluster in it; run
 dev-postgresql-status: setup ## Show the cluster; exit status 1 when it is not healthy
 	@$(LAB) exec controller -- salt-run postgres.status
 
+.PHONY: dev-postgresql-backup
+dev-postgresql-backup: setup ## Take a backup into state/postgresql/backups [FORMAT=directory]
+	@tools/orchestrate backup format="$${FORMAT:-}"
+
+.PHONY: dev-postgresql-backup-verify
+dev-postgresql-backup-verify: setup ## Restore a backup into a throwaway PostgreSQL and compare [BACKUP=newest]
+	@tools/orchestrate backup_verify backup_file="$${BACKUP:-}"
+
+.PHONY: dev-postgresql-backups
+dev-postgresql-backups: setup ## List the backups
+	@$(LAB) exec controller -- salt-run postgres.backups
+
+.PHONY: dev-postgresql-restore
+dev-postgresql-restore: setup ## Bring the cluster up from a backup BACKUP=... [CONFIRM=cluster]
+	@tools/orchestrate restore backup_file="$${BACKUP:-}" confirm="$${CONFIRM:-}"
+
+.PHONY: bench-backup
+bench-backup: setup ## Measure a backup against a bare pg_dump | gzip on the same data [ROWS=2000000]
+	@tools/bench-backup
+
 .PHONY: dev-up
 dev-up: setup ## Start the lab: four servers, the Salt master, the Coolify stand-in
 	@$(LAB) up

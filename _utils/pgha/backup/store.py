@@ -26,12 +26,17 @@ from pgha.errors import DamagedStateError, NotFoundError
 
 @dataclass(frozen=True)
 class Backup:
-    """A finished backup. ``damage`` is a sentence when its manifest cannot be used."""
+    """A finished backup.
+
+    ``damage`` is a sentence when its manifest cannot be used, ``verify_problem`` when the last
+    verification failed.
+    """
 
     path: Path
     manifest: Manifest | None
     verified_at: datetime | None
     damage: str | None = None
+    verify_problem: str | None = None
 
     @property
     def is_good(self) -> bool:
@@ -145,6 +150,28 @@ def summary(backups: Iterable[Backup], now: datetime) -> dict[str, Any]:
     }
 
 
+def described(backup: Backup, now: datetime) -> dict[str, Any]:
+    """One line of the list, JSON-ready; sizes in bytes, ages and durations in seconds."""
+    made = backup.manifest
+    row: dict[str, Any] = {"name": backup.path.name, "problem": backup.damage}
+    if made is None:
+        row["problem"] = backup.damage or "it has no manifest"
+        return row
+    return {
+        **row,
+        "at": made.finished_at,
+        "age_s": max(0, int((now - made.finished).total_seconds())),
+        "format": made.format,
+        "size_bytes": made.size_bytes,
+        "rows": made.row_count,
+        "postgresql_version": made.postgresql_version,
+        "source": made.source,
+        "duration_s": made.duration_s,
+        "verified_at": backup.verified_at and backup.verified_at.isoformat(timespec="seconds"),
+        "verify_problem": backup.verify_problem,
+    }
+
+
 def remove(path: Path) -> None:
     """Remove a file or a whole folder; one that is gone already is as good."""
     if path.is_dir() and not path.is_symlink():
@@ -160,17 +187,20 @@ def _aged(name: str, at: datetime, now: datetime) -> dict[str, Any]:
 
 def _load(path: Path) -> Backup:
     try:
-        return Backup(path, manifests.read(path), _verified_at(path))
+        return Backup(path, manifests.read(path), **_verification(path))
     except DamagedStateError as error:
         return Backup(path, None, None, str(error))
 
 
-def _verified_at(path: Path) -> datetime | None:
+def _verification(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(verified_of(path).read_text(encoding="ascii"))
-        return datetime.fromisoformat(record["verified_at"]) if record["ok"] else None
+        at = datetime.fromisoformat(record["verified_at"])
+        if record["ok"]:
+            return {"verified_at": at}
+        return {"verified_at": None, "verify_problem": str(record["problem"])}
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # an unreadable proof proves nothing
+        return {"verified_at": None}  # an unreadable proof proves nothing
 
 
 def _is_orphan(path: Path) -> bool:

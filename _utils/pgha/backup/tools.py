@@ -23,7 +23,7 @@ LABEL = "pgha.backup"
 STALLED_AFTER_S = 900.0
 """Nothing for so long: the source hangs. pg_dump is silent only while it reads the catalogues."""
 CHUNK = 256 * 1024
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 0.1
 
 ENDED_BY_DOCKER = 125
 """Docker's exit status when the container could not even be started (docker-run(1))."""
