@@ -17,7 +17,7 @@ from pgha.backup.journal import Journal
 from pgha.backup.load import BACKUP_FOLDER, Loaded, load, summary
 from pgha.backup.store import BackupStore
 from pgha.backup.take import backup_store
-from pgha.backup.tools import ToolError, Tools
+from pgha.backup.tools import ToolError, Tools, ensure_image
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.steps import leader_host
 from pgha.errors import FailedError, RefusedError
@@ -98,6 +98,7 @@ def _loaded(deployment: Deployment, backups: BackupStore, checked: Checked, host
         tools = Tools(topology.images.patroni, topology.cluster, {folder: (IN_CONTAINER, "ro")})
         if checked.is_directory:
             tools = tools.with_mount(checked.path, BACKUP_FOLDER, "ro")
+        ensure_image(tools.image)
         tools.remove_stale()
         leader = access(topology, topology.node(host), secrets, folder)
         try:

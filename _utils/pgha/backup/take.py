@@ -20,7 +20,7 @@ from pgha.backup.gzipped import LEVEL
 from pgha.backup.names import FORMATS, new_name
 from pgha.backup.sources import Source, sources, why_not_a_replica
 from pgha.backup.store import BackupStore, remove
-from pgha.backup.tools import ToolError, Tools, output
+from pgha.backup.tools import ToolError, Tools, ensure_image, output
 from pgha.deploy.fleet import Answer
 from pgha.errors import FailedError, RefusedError, UnreachableError
 from pgha.lock import utc_now
@@ -92,6 +92,7 @@ class _Run:
     def from_first_of(self, chosen: list[Source], answers: dict[str, Answer]) -> Outcome:
         """Dump the first source that lasts; a dead one, or one whose replay ended the dump, is
         left for the next. The report says so."""
+        ensure_image(self.tools.image)
         self.tools.remove_stale()
         failures: list[str] = []
         for source in chosen:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pgha.errors import FailedError, PghaError, UnreachableError
+from pgha.node.docker import Docker
+from pgha.node.facts import archive
 from pgha.render.places import POSTGRES
 
 LABEL = "pgha.backup"
@@ -80,6 +82,22 @@ class Tools:
         for container in output(listing).split():
             with suppress(PghaError):
                 output(["docker", "rm", "--force", "--volumes", container])
+
+
+def ensure_image(reference: str, docker: Docker | None = None) -> None:
+    """Have the image in the master's Docker, as the servers have it: loaded or pulled.
+
+    Raises:
+        UnreachableError, RefusedError: it is nowhere, or Docker does not answer.
+    """
+    docker = docker or Docker()
+    if docker.image_ids([reference])[reference]:
+        return
+    path = archive(reference)
+    if path.exists():
+        docker.load(path)
+    else:
+        docker.pull(reference)
 
 
 def output(command: Sequence[str], *, timeout_s: float = 60, stdin: str = "") -> str:

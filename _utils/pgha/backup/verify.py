@@ -22,7 +22,7 @@ from pgha.backup.dump import megabytes
 from pgha.backup.load import BACKUP_FOLDER, Loaded, load, summary
 from pgha.backup.store import BackupStore, remove
 from pgha.backup.take import backup_store
-from pgha.backup.tools import ToolError, Tools, output
+from pgha.backup.tools import ToolError, Tools, ensure_image, output
 from pgha.errors import FailedError, PghaError, RefusedError
 from pgha.lock import utc_now
 from pgha.operate.operation import Operation, Outcome
@@ -131,6 +131,7 @@ def _throwaway(operation: Operation, backups: BackupStore, checked: Checked) -> 
     folder = Path(tempfile.mkdtemp(prefix=".verify-", dir=backups.root))
     give_to_tools(folder)
     tools = _tools(operation, folder, checked)
+    ensure_image(tools.image)
     tools.remove_stale()
     try:
         server = Throwaway(output(_start(tools)).strip())
