@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import os
 from collections.abc import Iterator
@@ -145,11 +146,40 @@ def test_a_dump_from_elsewhere_keeps_our_superuser(
 
 def test_a_source_that_cannot_be_reached_leaves_nothing(source: Server) -> None:
     lost = operation(source)
-    lost.topology = source.topology.__class__(**{**vars(source.topology), "member_port": 1})
+    lost.topology = dataclasses.replace(source.topology, member_port=1)
     before = sorted(store_root(lost.state_dir, lost.topology).iterdir())
     with pytest.raises(FailedError, match=r"No backup was made.*cannot be read as superuser"):
         take_backup(lost, "sql")
     assert sorted(store_root(lost.state_dir, lost.topology).iterdir()) == before
+
+
+def test_a_dead_source_is_left_for_the_next_one(source: Server) -> None:
+    run = operation(source)
+    dead = dataclasses.replace(source.topology.nodes[1], ip="127.0.0.9")
+    nodes = (source.topology.nodes[0], dead, *source.topology.nodes[2:])
+    run.topology = dataclasses.replace(source.topology, nodes=nodes)
+    states = {
+        "app-server-1.lan": {"role": "leader", "state": "running", "timeline": 1},
+        "app-server-2.lan": {
+            "role": "replica",
+            "state": "streaming",
+            "timeline": 1,
+            "lag_bytes": 0,
+        },
+    }
+    run.fleet = FakeFleet({"patroni.status": lambda minion, **_: states.get(minion)})
+    outcome = take_backup(run, "sql")
+    assert outcome.report[0].startswith(
+        "Taken from app-server-1.lan, a leader, after others failed"
+    )
+    assert "app-server-2.lan: PostgreSQL on app-server-2.lan (127.0.0.9:" in outcome.report[0]
+
+
+def test_a_source_that_freezes_is_given_up(source: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgha.backup.snapshot.ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("pgha.backup.access.CONNECT_TIMEOUT_S", 2)
+    with source.frozen(), pytest.raises(FailedError, match="No backup was made"):
+        take_backup(operation(source), "sql")
 
 
 def test_a_full_disk_is_seen_before(source: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ LOCK_WAIT_MS = 60_000
 
 # pg_dumpall does likewise: these exist in every cluster, so only their content is restored.
 ALWAYS_THERE = ("template1", "postgres")
+
+COUNT_PATIENCE_S = 900.0
 
 Say = Callable[[str], None]
 
@@ -157,17 +160,30 @@ class _Counted:
 
     def __init__(self, taken: snapshot.Snapshot, pool: ThreadPoolExecutor) -> None:
         self.snapshot = taken
+        self._started = time.monotonic()
         self._rows = pool.submit(taken.count_rows)
 
     def part(self) -> DatabasePart:
         """What the manifest says of the database; waits for the last count."""
-        return DatabasePart(self.snapshot.size_bytes, self.snapshot.lsn, self._rows.result())
+        # Counting reads less than the dump did, which has just ended.
+        patience = COUNT_PATIENCE_S + 4 * (time.monotonic() - self._started)
+        try:
+            rows = self._rows.result(timeout=patience)
+        except TimeoutError:
+            raise UnreachableError(
+                f"the rows were not counted within {patience:.0f} s; the source hangs"
+            ) from None
+        return DatabasePart(self.snapshot.size_bytes, self.snapshot.lsn, rows)
 
 
 @contextmanager
 def _counted(access: Access, database: str) -> Iterator[_Counted]:
     with snapshot.exported(access, database) as taken, ThreadPoolExecutor(1) as pool:
-        yield _Counted(taken, pool)
+        try:
+            yield _Counted(taken, pool)
+        except BaseException:
+            taken.abort()  # a count on a server that hangs would be waited for
+            raise
 
 
 class _Tail:

@@ -6,8 +6,10 @@ The session stays open until the dump has ended. pg_export_snapshot works on rep
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,10 @@ from psycopg import sql
 
 from pgha.backup.access import Access
 from pgha.errors import FailedError, UnreachableError
+from pgha.pg.session import Watchdog
+
+ANSWER_TIMEOUT_S = 60.0
+"""For what takes moments on a server that lives; the size of a database is read file by file."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -64,6 +70,13 @@ class Snapshot:
         """``{"schema.table": rows}`` in this snapshot; reads every table once."""
         return count_rows(self._connection)
 
+    def abort(self) -> None:
+        """End whatever the session waits for, also when the server does not answer any more."""
+        with suppress(OSError, psycopg.Error):
+            copy = socket.socket(fileno=os.dup(self._connection.fileno()))
+            with copy:
+                copy.shutdown(socket.SHUT_RDWR)
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -76,7 +89,7 @@ class Cluster:
 
 def look(access: Access) -> Cluster:
     """What there is to dump; template1 first, as pg_dumpall does."""
-    with open_session(access, "postgres") as connection:
+    with open_session(access, "postgres") as connection, Watchdog(connection, ANSWER_TIMEOUT_S):
         sizes = dict(connection.execute(_SIZES).fetchall())
         names = [row[0] for row in connection.execute(DATABASES).fetchall()]
         version = connection.execute("SHOW server_version").fetchone()
@@ -92,7 +105,8 @@ def exported(access: Access, database: str) -> Iterator[Snapshot]:
         UnreachableError: the source cannot be reached or went away.
     """
     with open_session(access, database) as connection:
-        row = connection.execute(_FACTS).fetchone()
+        with Watchdog(connection, ANSWER_TIMEOUT_S):
+            row = connection.execute(_FACTS).fetchone()
         assert row is not None
         snapshot_id, size, in_recovery, version, lsn = row
         yield Snapshot(snapshot_id, size, in_recovery, version.split(" ")[0], lsn, connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from pgha.backup.gzipped import LEVEL
 from pgha.backup.names import FORMATS, new_name
 from pgha.backup.sources import Source, sources, why_not_a_replica
 from pgha.backup.store import BackupStore, remove
-from pgha.backup.tools import ToolError, Tools, ensure_image, output
+from pgha.backup.tools import DockerError, ToolError, Tools, ensure_image, output
 from pgha.deploy.fleet import Answer
 from pgha.errors import FailedError, RefusedError, UnreachableError
 from pgha.lock import utc_now
@@ -98,10 +98,12 @@ class _Run:
         for source in chosen:
             try:
                 made = self._dump(source, failures)
+            except DockerError:
+                raise
             except (UnreachableError, ToolError) as error:
                 failures.append(f"{source.node.host}: {error}")
                 continue
-            notes = [_choice(self.operation.topology, source, answers), *_tried(failures)]
+            notes = [_choice(self.operation.topology, source, answers, failures)]
             return self._outcome(made, notes)
         raise FailedError(
             "No backup was made, and nothing that looks like one is left. "
@@ -215,17 +217,18 @@ class _Run:
         return Outcome(changes, [*notes, _summary(self.backups.root, made)])
 
 
-def _choice(topology: Topology, source: Source, answers: dict[str, Answer]) -> str:
+def _choice(
+    topology: Topology, source: Source, answers: dict[str, Answer], failures: Sequence[str] = ()
+) -> str:
+    if failures:
+        tried = " ".join(f"{failure.rstrip('.')}." for failure in failures)
+        return f"Taken from {source.node.host}, a {source.role}, after others failed: {tried}"
     if source.is_leader:
         return (
             f"Taken from the leader, {source.node.host}, because no replica was fit: "
             f"{why_not_a_replica(topology, answers)}."
         )
     return f"Taken from {source.node.host}, a replica {source.lag_bytes} bytes behind."
-
-
-def _tried(failures: list[str]) -> list[str]:
-    return [f"Tried before, without success: {failure.rstrip('.')}." for failure in failures]
 
 
 def _size(made: manifests.Manifest) -> str:

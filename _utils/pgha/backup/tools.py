@@ -40,6 +40,10 @@ class ToolError(FailedError):
         super().__init__(f"{tool} failed: {said}")
 
 
+class DockerError(UnreachableError):
+    """Docker on the master does not do its part; another source would not help."""
+
+
 @dataclass(frozen=True)
 class Tools:
     """Where tools run.
@@ -113,7 +117,7 @@ def output(command: Sequence[str], *, timeout_s: float = 60, stdin: str = "") ->
     except FileNotFoundError as error:
         raise _no_docker() from error
     except subprocess.TimeoutExpired as error:
-        raise UnreachableError(
+        raise DockerError(
             f"Docker on the Salt master did not answer `{command[1]}` within {timeout_s:g} s; "
             "see `systemctl status docker` there."
         ) from error
@@ -224,7 +228,7 @@ def _chunks(
 def _failure(command: Sequence[str], code: int, said: bytes) -> PghaError:
     lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
     if code == ENDED_BY_DOCKER and command[0] == "docker":
-        return UnreachableError(
+        return DockerError(
             f"Docker on the Salt master could not start a container: {_last(lines)}. The image "
             "must be there (`docker images`), as on the servers."
         )
@@ -247,8 +251,8 @@ def _tool(command: Sequence[str]) -> str:
     return next((part for part in command if part.startswith(("pg_", "psql"))), command[0])
 
 
-def _no_docker() -> UnreachableError:
-    return UnreachableError(
+def _no_docker() -> DockerError:
+    return DockerError(
         "there is no docker command on the Salt master, and backups run PostgreSQL's tools in "
         "containers there; install Docker and run again"
     )
