@@ -19,12 +19,13 @@ from pgha.backup.store import BackupStore
 from pgha.backup.take import backup_store
 from pgha.backup.tools import ToolError, Tools, ensure_image
 from pgha.deploy.deployment import Deployment
-from pgha.deploy.steps import leader_host
 from pgha.errors import FailedError, RefusedError
 from pgha.lock import utc_now
 from pgha.operate.operation import require_confirmation
 from pgha.secrets import SecretStore
+from pgha.topology import Node
 
+LEADER_DEADLINE_S = 60
 RESERVE_BYTES = 1024**3
 """WAL of the restore: the default max_wal_size."""
 
@@ -76,20 +77,30 @@ def restore(deployment: Deployment, backup: str | None) -> tuple[dict[str, Any],
         return {path.name: {"old": None, "new": "restored"}}, []
     clock = time.monotonic()
     checked = next(kept for kept in deployment.keep if isinstance(kept, Checked))
-    host = leader_host(deployment)
-    assert host is not None
-    with deployment.step(f"restoring {path.name} on {host}"):
-        loaded = _loaded(deployment, backups, checked, host)
+    leader = deployment.topology.node(_leader(deployment))
+    with deployment.step(f"restoring {path.name} on {leader.host}"):
+        loaded = _loaded(deployment, backups, checked, leader)
     journal.remove(deployment.state_dir, deployment.topology)
     compared = "compared with its manifest" if checked.manifest else "counted (it has no manifest)"
     report = (
-        f"Restored {path.name} on {host} and {compared}: {summary(loaded.rows)}, "
+        f"Restored {path.name} on {leader.host} and {compared}: {summary(loaded.rows)}, "
         f"{time.monotonic() - clock:.1f} s."
     )
     return {path.name: {"old": None, "new": "restored"}}, [report, *loaded.notes]
 
 
-def _loaded(deployment: Deployment, backups: BackupStore, checked: Checked, host: str) -> Loaded:
+def _leader(deployment: Deployment) -> str:
+    """The node that was initialised; only there does Patroni run yet."""
+    name: str = deployment.ask_one(
+        deployment.topology.preferred_primary.host,
+        "patroni.wait_leader",
+        deadline=LEADER_DEADLINE_S,
+        timeout_s=LEADER_DEADLINE_S + 30,
+    )
+    return name
+
+
+def _loaded(deployment: Deployment, backups: BackupStore, checked: Checked, leader: Node) -> Loaded:
     topology = deployment.topology
     secrets = SecretStore.of(deployment.state_dir, topology)
     backups.ensure()
@@ -100,9 +111,9 @@ def _loaded(deployment: Deployment, backups: BackupStore, checked: Checked, host
             tools = tools.with_mount(checked.path, BACKUP_FOLDER, "ro")
         ensure_image(tools.image)
         tools.remove_stale()
-        leader = access(topology, topology.node(host), secrets, folder)
+        member = access(topology, leader, secrets, folder)
         try:
-            return load(_Member(tools, leader), checked, deployment.say)
+            return load(_Member(tools, member), checked, deployment.say)
         except ToolError as error:
             raise FailedError(
                 f"{error}. The routers stay closed; mend the cause and run the same command again, "
