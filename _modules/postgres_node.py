@@ -12,7 +12,7 @@ from salt.exceptions import CommandExecutionError
 
 try:
     from pgha.errors import PghaError
-    from pgha.node import data as node_data
+    from pgha.node import aside as node_aside
     from pgha.node import facts as node_facts
     from pgha.node.docker import Docker
     from pgha.pg import route
@@ -120,7 +120,7 @@ def data(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     with _operator_errors():
-        return node_data.look(Topology.from_pillar(__pillar__, cluster))
+        return node_aside.look(Topology.from_pillar(__pillar__, cluster))
 
 
 def set_data_aside(label, cluster=None):
@@ -144,7 +144,7 @@ def set_data_aside(label, cluster=None):
         found = node_facts.stacks_here(
             topology, topology.node(__grains__["id"]), Docker().containers()
         )
-        return node_data.set_aside(topology, label, found)
+        return node_aside.set_aside(topology, label, found)
 
 
 def routes(cluster=None, timeout=10):

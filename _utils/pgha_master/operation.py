@@ -53,7 +53,7 @@ def make_operation(opts: Opts, pillar: Mapping[str, Any], cluster: str | None) -
         topology=Topology.from_pillar(pillar, cluster),
         fleet=SaltFleet(opts),
         step=progress.step,
-        say=progress.say,
+        show_progress=progress.show_progress,
         test=bool(opts["test"]),
         state_dir=state_directory(opts),
     )

@@ -23,7 +23,7 @@ class Progress:
         self._what = ""
         self._said_at = 0.0
 
-    def say(self, text: str) -> None:
+    def show_progress(self, text: str) -> None:
         """Show how far the running step has come; without a terminal a line every half minute."""
         if self._status is not None and time.monotonic() - self._said_at >= SHOWN_EVERY_S:
             self._said_at = time.monotonic()

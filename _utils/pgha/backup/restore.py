@@ -113,7 +113,7 @@ def _loaded(deployment: Deployment, backups: BackupStore, checked: Checked, lead
         tools.remove_stale()
         member = access(topology, leader, secrets, folder)
         try:
-            return load(_Member(tools, member), checked, deployment.say)
+            return load(_Member(tools, member), checked, deployment.show_progress)
         except ToolError as error:
             raise FailedError(
                 f"{error}. The routers stay closed; mend the cause and run the same command again, "
@@ -145,7 +145,7 @@ def _checked(deployment: Deployment, backup: str | None) -> Checked:
         )
     path = backup_store(deployment).find(backup)
     with deployment.step(f"reading {path.name}"):
-        return check_backup(path, deployment.topology.version, deployment.say)
+        return check_backup(path, deployment.topology.version, deployment.show_progress)
 
 
 def _require_own(deployment: Deployment, checked: Checked, confirm: str | None) -> None:

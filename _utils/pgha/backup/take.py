@@ -128,7 +128,7 @@ class _Run:
     ) -> Dumped:
         begun = started.isoformat(timespec="seconds")
         header = marks.header(self.operation.topology.cluster, begun)
-        dump = Dump(member, self.tools, cluster, header, self.operation.say)
+        dump = Dump(member, self.tools, cluster, header, self.operation.show_progress)
         if self.form == "sql":
             return dump.to_file(temporary)
         return dump.to_directory(temporary, jobs=os.cpu_count() or 1)

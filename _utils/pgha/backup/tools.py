@@ -136,7 +136,7 @@ def stream_out(
     """Run a command that writes into a named pipe once, and hand what comes to ``sink``.
 
     A pipe that the container mounts, because its standard output passes through three processes of
-    Docker, which costs as much as a fifth of the compression (docs/adr/0003).
+    Docker, which costs as much as a fifth of the compression (docs/adr/0006).
 
     Raises:
         ToolError: it failed, or wrote nothing for ``stalled_after_s``.

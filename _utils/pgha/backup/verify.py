@@ -82,13 +82,13 @@ def verify_backup(operation: Operation, name: str | None) -> Outcome:
 
 def _verified(operation: Operation, backups: BackupStore, path: Path) -> Loaded:
     with operation.step(f"reading {path.name}"):
-        checked = check_backup(path, operation.topology.version, operation.say)
+        checked = check_backup(path, operation.topology.version, operation.show_progress)
     _require_room(backups.root, checked)
     with (
         operation.step(f"restoring {path.name} into a throwaway PostgreSQL"),
         _throwaway(operation, backups, checked) as server,
     ):
-        return load(server, checked, operation.say)
+        return load(server, checked, operation.show_progress)
 
 
 def _record(backups: BackupStore, path: Path, record: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ Step = Callable[[str], AbstractContextManager[None]]
 STATE_DIR = Path("/var/lib/pgha-state")
 
 
-def _silent(_: str) -> None:
+def _hidden(_: str) -> None:
     """Nobody is told how far a step has come."""
 
 
@@ -32,7 +32,7 @@ class Operation:
         step: context manager that shows what is being done and how long it took.
         test: only say what would be done; nothing is touched.
         state_dir: the state directory on the Salt master.
-        say: tells how far the current step has come, a short text.
+        show_progress: shows how far the current step has come, a short text.
     """
 
     topology: Topology
@@ -40,7 +40,7 @@ class Operation:
     step: Step
     test: bool = False
     state_dir: Path = STATE_DIR
-    say: Callable[[str], None] = _silent
+    show_progress: Callable[[str], None] = _hidden
 
     @property
     def hosts(self) -> list[str]:

@@ -75,7 +75,7 @@ def parameters(topology: Topology) -> dict[str, str | int | float]:
     """PostgreSQL's parameters for all members: our defaults, overridden by the pillar.
 
     ``hot_standby_feedback``: the leader keeps rows that a query on a replica still sees; without it
-    a vacuum there ends a long dump here (docs/adr/0003).
+    a vacuum there ends a long dump here (docs/adr/0006).
     """
     ours: dict[str, Any] = {
         "max_connections": MAX_CONNECTIONS,

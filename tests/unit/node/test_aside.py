@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pgha.errors import ConflictError, RefusedError
-from pgha.node.data import directory, look, set_aside
+from pgha.node.aside import directory, look, set_aside
 from tests.support.clusters import topology
 
 STACK = "coolify_postgres-postgres-node-1-patroni"
