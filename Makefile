@@ -28,6 +28,26 @@ dev-postgresql-failover: setup ## Promote a node when the leader is dead: TARGET
 	@tools/orchestrate failover target_node="$${TARGET_NODE:-}" confirm="$${CONFIRM:-}" \
 	  ask="Rows that the dead leader had not sent are lost."
 
+.PHONY: dev-postgresql-backup
+dev-postgresql-backup: setup ## Take a backup into state/postgresql/backups [FORMAT=directory]
+	@tools/orchestrate backup format="$${FORMAT:-}"
+
+.PHONY: dev-postgresql-backup-verify
+dev-postgresql-backup-verify: setup ## Restore a backup into a throwaway PostgreSQL and compare [BACKUP=newest]
+	@tools/orchestrate backup_verify backup_file="$${BACKUP:-}"
+
+.PHONY: dev-postgresql-backups
+dev-postgresql-backups: setup ## List the backups
+	@$(LAB) exec controller -- salt-run postgres.backups
+
+.PHONY: dev-postgresql-restore
+dev-postgresql-restore: setup ## Bring the cluster up from a backup BACKUP=... [CONFIRM=cluster]
+	@tools/orchestrate restore backup_file="$${BACKUP:-}" confirm="$${CONFIRM:-}"
+
+.PHONY: bench-backup
+bench-backup: setup ## Measure a backup against a bare pg_dump | gzip on the same data [ROWS=2000000]
+	@tools/bench-backup
+
 .PHONY: dev-up
 dev-up: setup ## Start the lab: four servers, the Salt master, the Coolify stand-in
 	@$(LAB) up

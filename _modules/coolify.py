@@ -23,6 +23,7 @@ try:
     from pgha.coolify.creating import Pace, ensure_environment, ensure_project
     from pgha.coolify.ground import only_server
     from pgha.coolify.starting import start_one
+    from pgha.coolify.stopping import stop_stacks as stopping
     from pgha.errors import NotFoundError, PghaError
     from pgha.held import held_secrets
     from pgha.model.clusters import settings_of
@@ -318,6 +319,28 @@ def service_stop(name, cluster=None):
     """
     with _coolify(cluster) as (client, topology):
         return client.stop_service(lookup.need_service(client, topology, name).uuid, name)
+
+
+def stop_stacks(components, nodes=None, cluster=None):
+    """
+    Stop stacks of the cluster on many servers at once and return their names; Coolify has only
+    queued it then. A stack that it believes stopped is left out.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan coolify.stop_stacks router,patroni nodes=app-server-1.lan
+
+    components
+        Of etcd, patroni, router, as a list or separated by commas.
+    nodes
+        Nodes by name or host, as a list or separated by commas. Defaults to all.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _coolify(cluster) as (client, topology):
+        return stopping(client, topology, _listed(components), _listed(nodes))
 
 
 def service_restart(name, cluster=None):

@@ -14,7 +14,7 @@ from salt.exceptions import CommandExecutionError
 
 try:
     from pgha.errors import PghaError
-    from pgha.etcd import access, health, membership
+    from pgha.etcd import access, database, health, membership
     from pgha.topology import Topology
 
     MISSING = None
@@ -161,6 +161,26 @@ def member_remove(node, cluster=None):
     with _operator_errors():
         removed = membership.remove_member(topology, topology.node(node), _clients(topology))
         return removed.line() if removed else None
+
+
+def forget_database(cluster=None):
+    """
+    Delete what Patroni keeps in etcd of this cluster, so that it can be initialised anew. Only for
+    a cluster whose Patroni runs nowhere. Returns how many keys there were.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-1.lan etcd_cluster.forget_database
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology = _topology(cluster)
+    with _operator_errors():
+        here = topology.node(__grains__["id"])
+        return database.forget(access.client_for(topology, here), topology)
 
 
 def _topology(cluster):

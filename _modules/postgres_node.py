@@ -14,6 +14,7 @@ try:
     from pgha.errors import PghaError
     from pgha.held import held_password
     from pgha.model.clusters import clusters_of
+    from pgha.node import aside as node_aside
     from pgha.node import facts as node_facts
     from pgha.node.docker import Docker
     from pgha.pg import route
@@ -119,6 +120,48 @@ def reload(service, cluster=None):
         for container in running:
             docker.signal(container.name, SIGNALS[service])
         return [container.name for container in running]
+
+
+def data(cluster=None):
+    """
+    Return whether this server has a data directory of the cluster and how many bytes it takes:
+    ``{"present": bool, "bytes": int}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postgres_node.data
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        return node_aside.look(Topology.from_pillar(__pillar__, cluster))
+
+
+def set_data_aside(label, cluster=None):
+    """
+    Rename the data directory of a PostgreSQL that is stopped, and return its new path; None when
+    there is none. Nothing is deleted.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-1.lan postgres_node.set_data_aside before-restore-20240101T000000Z
+
+    label
+        What to add to the name.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        topology = Topology.from_pillar(__pillar__, cluster)
+        found = node_facts.stacks_here(
+            topology, topology.node(__grains__["id"]), Docker().containers()
+        )
+        return node_aside.set_aside(topology, label, found)
 
 
 def routes(cluster=None, timeout=10):

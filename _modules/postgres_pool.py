@@ -48,7 +48,9 @@ def paused(cluster=None):
     """
     with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
-        return pool_paused(topology, topology.node(__grains__["id"]), _password("monitor"))
+        return pool_paused(
+            topology, topology.node(__grains__["id"]), _password(topology, "monitor")
+        )
 
 
 def resume(cluster=None):
@@ -88,9 +90,12 @@ def guard(cluster=None):
 
 def _console(cluster):
     topology = Topology.from_pillar(__pillar__, cluster)
-    here = __grains__["id"]
-    password = held_password(__pillar__, topology, "pgbouncer", here)
-    return console_settings(topology, topology.node(here), password)
+    node = topology.node(__grains__["id"])
+    return console_settings(topology, node, _password(topology, "pgbouncer"))
+
+
+def _password(topology, name):
+    return held_password(__pillar__, topology, name, __grains__["id"])
 
 
 @contextmanager

@@ -173,7 +173,7 @@ def _leader(status):
 
 
 def _foot(status):
-    lines = [_quorum(status["etcd"]), *_notices(status)]
+    lines = [_quorum(status["etcd"]), *_backup(status), *_notices(status)]
     lines += _listed("Problems:", status["problems"], BAD)
     others = [each for each in status["disagreements"] if each not in status["problems"]]
     lines += _listed("Disagreements:", others, WARNING)
@@ -187,6 +187,26 @@ def _quorum(etcd):
         margin = f"no quorum, {etcd['quorum']} are needed"
     text = f"etcd: {etcd['healthy_voters']} of {etcd['voters']} voters healthy, {margin}"
     return text, (GOOD if etcd["healthy_voters"] == etcd["voters"] else BAD)
+
+
+def _backup(status):
+    backup = status.get("backup") or {}
+    last, verified = backup.get("last"), backup.get("verified")
+    if not last:
+        yield "Backup: none; take one with `salt-run state.orchestrate postgres.backup`", WARNING
+        return
+    proved = f"last verified {_age(verified['age_s'])} ago" if verified else "none verified yet"
+    yield (
+        f"Backup: {_age(last['age_s'])} old ({last['name']}), {proved}",
+        "" if verified else WARNING,
+    )
+
+
+def _age(seconds):
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def _notices(status):

@@ -7,6 +7,8 @@ the work is in ``pgha.deploy``. They share one look at the servers, made by :fun
 from __future__ import annotations
 
 try:
+    from pgha.backup import journal
+    from pgha.backup import restore as restoring
     from pgha.deploy import check, steps
     from pgha.deploy.cleanup import switch_cleanup_off
     from pgha.deploy.deployment import Deployment
@@ -45,6 +47,36 @@ def checked(name, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     return _run(name, cluster, lambda deployment: {})
+
+
+def restore_prepared(name, backup=None, confirm=None, cluster=None):
+    """
+    The backup is whole and fits; the place for it is empty, old data is kept aside.
+
+    name
+        A sentence; not used.
+    backup
+        Name or path of the backup.
+    confirm
+        The cluster's name, when it holds data or the backup is of another cluster.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    return _run(name, cluster, lambda deployment: restoring.prepare(deployment, backup, confirm))
+
+
+def restored(name, backup=None, cluster=None):
+    """
+    The leader holds what the backup's manifest says.
+
+    name
+        A sentence; not used.
+    backup
+        Name or path of the backup.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    return _run(name, cluster, lambda deployment: restoring.restore(deployment, backup))
 
 
 def secrets_present(name, cluster=None):
@@ -118,9 +150,20 @@ def _deployment(cluster):
         lock = running.operation_lock(__opts__, deployment.topology, "deploy")
         lock.__enter__()
         deployment.keep.append(lock)
+        _mind_restores(deployment)
         check.check(deployment)
         __context__[CONTEXT_KEY] = deployment
     return __context__[CONTEXT_KEY]
+
+
+def _mind_restores(deployment):
+    """A restore excludes backups; any other deploy waits for a restore that was interrupted."""
+    if not __pillar__.get("backup_file"):
+        journal.refuse_unfinished(deployment.state_dir, deployment.topology)
+        return
+    lock = running.operation_lock(__opts__, deployment.topology, "restore", "backup")
+    lock.__enter__()
+    deployment.keep.append(lock)
 
 
 def _ensure_secrets(deployment):

@@ -16,6 +16,16 @@ from lab.servers import InsideFile
 MASTER_CONF = "/etc/salt/minion.d/master.conf"
 MASTER_PUBLIC_KEY_SEEN = "/etc/salt/pki/minion/minion_master.pub"
 SEEDED = "/etc/salt/pki/master/seeded"
+SCHEDULE_CONF = "/etc/salt/master.d/schedule.conf"
+SCHEDULE = """\
+# Takes a backup when postgresql_backup_schedule in the pillar says so (off by default).
+schedule:
+  PostgreSQL backups that are due:
+    function: postgres.backup_if_due
+    minutes: 5
+    maxrunning: 1
+    return_job: false
+"""
 
 Facts = Mapping[str, Any]
 
@@ -49,7 +59,7 @@ def master_files(everyone: Mapping[Server, Facts], code_hash: str) -> list[Insid
         InsideFile(f"/etc/salt/pki/master/minions/{server.host}", facts["minion_key"] + "\n")
         for server, facts in everyone.items()
     ]
-    return [*keys, InsideFile(SEEDED, code_hash + "\n")]
+    return [*keys, InsideFile(SCHEDULE_CONF, SCHEDULE), InsideFile(SEEDED, code_hash + "\n")]
 
 
 def known_hosts(everyone: Mapping[Server, Facts]) -> str:

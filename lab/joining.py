@@ -28,7 +28,7 @@ def watched_paths(instance: Instance, server: Server) -> list[str]:
             f"{stand_in.DIRECTORY}/{name}"
             for name in ("known_hosts", "listen", "seed.json", "source")
         ]
-        paths += [identity.SEEDED, *served_folders(instance).values()]
+        paths += [identity.SEEDED, identity.SCHEDULE_CONF, *served_folders(instance).values()]
     return paths
 
 
@@ -98,7 +98,7 @@ def service_actions(
     restart = []
     if identity.MASTER_CONF in written:
         restart.append("salt-minion")
-    if identity.SEEDED in written:
+    if identity.SEEDED in written or identity.SCHEDULE_CONF in written:
         restart.append("salt-master")
     if any(path.startswith(stand_in.DIRECTORY) for path in written):
         restart.append("coolify")

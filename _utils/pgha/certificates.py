@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from pgha.render.accounts import SUPERUSER
+
 if TYPE_CHECKING:
     from pgha.model.entities import Node
     from pgha.topology import Topology
@@ -27,6 +29,8 @@ RENEWED_BEFORE = timedelta(days=30)
 _EARLY = timedelta(hours=1)
 
 COMPONENTS = ("etcd-server", "etcd-client", "patroni", "postgresql", "pgbouncer")
+MASTER = "@master"
+"""In the place of a node's name, and never one: the Salt master's own certificate."""
 
 _SERVER, _CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 # A voter is also a client of its peers, and etcd's HTTP gateway dials its own server with the
@@ -74,6 +78,15 @@ def components_of(topology: Topology, node: Node) -> tuple[str, ...]:
     """The names in `COMPONENTS` that a node has a certificate for; only members serve etcd."""
     is_member = topology.runs(node, "etcd")
     return tuple(name for name in COMPONENTS if is_member or name != "etcd-server")
+
+
+def superuser_request() -> LeafRequest:
+    """The Salt master's certificate for logging in to PostgreSQL as its superuser.
+
+    PostgreSQL compares the common name with the role (``clientcert=verify-full``), so no other
+    certificate of the CA opens that door.
+    """
+    return LeafRequest(MASTER, "superuser", SUPERUSER, ("salt-master",), (), (_CLIENT,))
 
 
 def _request(topology: Topology, node: Node, component: str) -> LeafRequest:

@@ -2,6 +2,7 @@
 
     state/pki/ca.{crt,key}                          EC P-256, 10 years, never leaves the master
     state/pki/nodes/<node>/<component>.{crt,key}    EC P-256, 1 year
+    state/pki/master/superuser.{crt,key}            the same; stays on the master, for backups
 
 Renewal: every deploy calls `Pki.ensure_node_certificates`, which issues a certificate anew when it
 is missing or unreadable, has fewer than 30 days left, was signed by another CA, does not belong to
@@ -22,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pgha import certificates
-from pgha.certificates import COMPONENTS, LeafRequest, leaf_requests
+from pgha.certificates import COMPONENTS, MASTER, LeafRequest, leaf_requests, superuser_request
 from pgha.errors import DamagedStateError
 from pgha.lock import file_lock, utc_now
 from pgha.statefiles import create_once, ensure_directory, ensure_file, read_text, replace
@@ -102,14 +103,13 @@ class Pki:
         with file_lock(self._lock):
             return [
                 f"{request.node}/{request.component}"
-                for node in topology.nodes
-                for request in leaf_requests(topology, node)
+                for request in _wanted(topology)
                 if self._ensure_leaf(authority, request)
             ]
 
     def due(self, topology: Topology) -> tuple[bool, list[tuple[str, str]]]:
         """Whether the CA has to be created, and ``(node, component)`` of each leaf to issue."""
-        wanted = [each for node in topology.nodes for each in leaf_requests(topology, node)]
+        wanted = _wanted(topology)
         if not self._ca_crt.exists():
             return True, [(request.node, request.component) for request in wanted]
         authority = self._authority()
@@ -121,7 +121,12 @@ class Pki:
 
     def leaf(self, node_name: str, component: str, kind: str = "crt") -> Path:
         """Where a node's certificate (``crt``) or its key (``key``) is."""
-        return self.root / "nodes" / node_name / f"{component}.{kind}"
+        folder = "master" if node_name == MASTER else f"nodes/{node_name}"
+        return self.root / folder / f"{component}.{kind}"
+
+    def superuser(self, kind: str = "crt") -> Path:
+        """Where the certificate (``crt``) or key of the superuser's login from the master is."""
+        return self.leaf(MASTER, "superuser", kind)
 
     def ca_certificate(self) -> str:
         """The CA's certificate, PEM."""
@@ -210,6 +215,11 @@ class Pki:
     @property
     def _lock(self) -> Path:
         return self.root / ".lock"
+
+
+def _wanted(topology: Topology) -> list[LeafRequest]:
+    nodes = [each for node in topology.nodes for each in leaf_requests(topology, node)]
+    return [*nodes, superuser_request()]
 
 
 def _text(path: Path) -> str | None:

@@ -21,6 +21,7 @@ def assemble(
     routes: Answers,
     coolify: Mapping[str, Any] | None,
     now: float | datetime,
+    backup: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Judge the cluster.
 
@@ -34,6 +35,7 @@ def assemble(
         routes: minion id -> ``{"read_write" | "read_only" | "pool": {"ok", "server", "error"}}``.
         coolify: ``{"reachable", "stacks": {stack name: status}, "error"}`` or None.
         now: when the answers were gathered; seconds since the epoch or a time with zone.
+        backup: :func:`pgha.backup.store.summary` of what the Salt master has; None for nothing.
 
     Returns:
         JSON-ready ``{cluster, checked_at, healthy, problems, disagreements, leader, timeline,
@@ -41,7 +43,7 @@ def assemble(
         role, state, timeline, lag_bytes, pending_restart, pending_restart_reason, etcd, route_rw,
         route_ro, pool, coolify}``: the routes True, False or None (not tried), ``coolify``
         {component: status} or None. ``etcd`` is ``{voters, healthy_voters, quorum,
-        failure_tolerance}``.
+        failure_tolerance}``. ``backup`` is ``{last, verified}``: None or ``{name, at, age_s}``.
     """
     leader = leader_of(topology, patroni)
     findings = Findings()
@@ -62,7 +64,7 @@ def assemble(
         "paused": is_paused(topology, patroni),
         "members": members,
         "etcd": quorum_summary(topology, etcd),
-        "backup": {"last": None, "verified": None},
+        "backup": dict(backup or {"last": None, "verified": None}),
     }
 
 

@@ -53,7 +53,9 @@ class Topology:
     app_user: str
     application_networks: tuple[str, ...]
     images: Images
+    admin_networks: tuple[str, ...]
     backup_retention_days: int
+    backup_schedule: str
     coolify: CoolifySettings
     is_default: bool = True
 
@@ -161,7 +163,9 @@ def _build(settings: Mapping[str, Any], is_default: bool) -> Topology:
         app_user=settings["postgresql_app_user"],
         application_networks=tuple(settings["postgresql_application_networks"]),
         images=_images(settings),
+        admin_networks=tuple(settings["postgresql_admin_networks"]),
         backup_retention_days=settings["postgresql_backup_retention_days"],
+        backup_schedule=str(normal_word(settings["postgresql_backup_schedule"])),
         coolify=_coolify(settings),
         is_default=is_default,
     )

@@ -25,6 +25,8 @@ def run_operation(
     cluster: str | None,
     what: str,
     action: Callable[[Operation], Outcome],
+    *,
+    kind: str = "",
 ) -> dict[str, Any]:
     """Carry out ``action`` while no other operation runs on the cluster; the return of a state.
 
@@ -32,11 +34,12 @@ def run_operation(
         opts: Salt's ``__opts__`` of the master; ``test`` there asks for the plan only.
         what: what this run does, as it reads in "Another run (...)".
         action: raises PghaError with a sentence for the operator when it cannot go on.
+        kind: of the operations that exclude each other, see :func:`operation_lock`.
     """
     hush_salt_at_exit()
     try:
         operation = make_operation(opts, pillar, cluster)
-        with operation_lock(opts, operation.topology, what):
+        with operation_lock(opts, operation.topology, what, kind):
             outcome = action(operation)
     except (PghaError, OSError) as error:
         return failed(name, error)
@@ -45,17 +48,25 @@ def run_operation(
 
 def make_operation(opts: Opts, pillar: Mapping[str, Any], cluster: str | None) -> Operation:
     """The context of one run; raises ConfigurationError for a wrong pillar."""
+    progress = Progress()
     return Operation(
         topology=Topology.from_pillar(pillar, cluster),
         fleet=SaltFleet(opts),
-        step=Progress().step,
+        step=progress.step,
+        show_progress=progress.show_progress,
         test=bool(opts["test"]),
         state_dir=state_directory(opts),
     )
 
 
-def operation_lock(opts: Opts, topology: Topology, what: str) -> AbstractContextManager[object]:
+def operation_lock(
+    opts: Opts, topology: Topology, what: str, kind: str = ""
+) -> AbstractContextManager[object]:
     """Two operations on one cluster at once are an error; a killed run's lock is released.
+
+    Args:
+        kind: operations of different kinds do not exclude each other. ``backup`` is one of its
+            own: a dump that runs for an hour must not keep anybody from a switchover.
 
     Raises:
         DamagedStateError: there is no state directory. BusyError (on entering): who holds it.
@@ -66,7 +77,8 @@ def operation_lock(opts: Opts, topology: Topology, what: str) -> AbstractContext
             f"{directory} does not exist on the Salt master; create it with mode 0700, "
             "or set pgha_state_dir in the master's configuration"
         )
-    return RunLock(directory / f".{topology.cluster}.lock", f"{what} of {topology.cluster}")
+    name = f".{topology.cluster}.{kind}.lock" if kind else f".{topology.cluster}.lock"
+    return RunLock(directory / name, f"{what} of {topology.cluster}")
 
 
 def state_directory(opts: Opts) -> Path:

@@ -21,7 +21,9 @@ postgresql_application_networks:
   - 10.0.0.0/8
 postgresql_app_database: application
 postgresql_app_user: app_user
+postgresql_admin_networks: []
 postgresql_backup_retention_days: 7
+postgresql_backup_schedule: 'off'
 postgresql_nodes:
   - name: postgres-node-1
     host: app-server-1.lan

@@ -84,3 +84,27 @@ def test_deploy_orchestration_lists_every_step(caller: Any) -> None:
     assert isinstance(states, dict), states
     assert len(states) == 10
     assert all("failhard" in str(state) for state in states.values())
+
+
+@pytest.mark.parametrize("sls", ["postgres.deploy", "postgres.restore"])
+def test_a_restore_is_a_deploy_with_two_more_steps(caller: Any, sls: str) -> None:
+    pillar = {"restore_from_backup": True, "backup_file": "b.sql.gz", "confirm": "coolify_postgres"}
+    states = caller.cmd("state.show_sls", sls, pillar=pillar)
+    assert isinstance(states, dict), states
+    steps = [body["postgres"] for body in states.values()]
+    names = [next(part for part in step if isinstance(part, str)) for step in steps]
+    assert names[1] == "restore_prepared"
+    assert names.index("leader_running") < names.index("restored") < names.index("routers_running")
+    assert {"confirm": "coolify_postgres"} in steps[1]
+
+
+def test_a_restore_without_a_name_is_no_deploy(caller: Any) -> None:
+    (state,) = caller.cmd("state.show_sls", "postgres.restore").values()
+    assert "restore_prepared" in state["postgres"]
+
+
+@pytest.mark.parametrize("sls", ["postgres.backup", "postgres.backup_verify"])
+def test_backup_orchestrations_render(caller: Any, sls: str) -> None:
+    states = caller.cmd("state.show_sls", sls)
+    assert isinstance(states, dict), states
+    assert len(states) == 1

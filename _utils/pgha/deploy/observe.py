@@ -19,7 +19,9 @@ QUESTIONS = {
 TIMEOUT_S = 15
 
 
-def observe(topology: Topology, fleet: Fleet) -> dict[str, Any]:
+def observe(
+    topology: Topology, fleet: Fleet, backup: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return :func:`pgha.status.assemble` of what everybody says right now."""
     hosts = [node.host for node in topology.nodes]
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -43,6 +45,7 @@ def observe(topology: Topology, fleet: Fleet) -> dict[str, Any]:
         routes=_values(asked["routes"]),
         coolify=_coolify(survey.result()[topology.coolify.controller]),
         now=time.time(),
+        backup=backup,
     )
 
 

@@ -37,7 +37,9 @@ DEFAULTS: dict[str, Any] = {
     "postgresql_application_networks": ["10.0.0.0/8"],
     "postgresql_client_services": [],
     "postgresql_images": {},
+    "postgresql_admin_networks": [],
     "postgresql_backup_retention_days": 7,
+    "postgresql_backup_schedule": "off",
     "postgresql_nodes": [
         {"name": name, "host": host, "ip": ip, "role": role} for name, host, ip, role in _FIGURE
     ],

@@ -17,6 +17,9 @@ _HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _CLUSTER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{1,38}[a-z0-9]")
 _SQL_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_BACKUP_SCHEDULE = re.compile(
+    r"off|([01][0-9]|2[0-3]):[0-5][0-9]|(1[5-9]|[2-9][0-9]|[1-9][0-9]{2})m|[1-9][0-9]?h|[1-7]d"
+)
 _COOLIFY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{1,253}[A-Za-z0-9]")
 _IMAGE = re.compile(
     r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*"
@@ -152,6 +155,16 @@ def sql_name(reserved: frozenset[str]) -> Rule:
         return None
 
     return check
+
+
+def backup_schedule(value: object) -> str | None:
+    """off, a time of the day in UTC as in 03:30, or an interval as in 6h or 15m."""
+    if isinstance(normal_word(value), str) and _BACKUP_SCHEDULE.fullmatch(str(normal_word(value))):
+        return None
+    return (
+        "it must be off, a time of the day in UTC in quotes as in '03:30', or an interval from 15m "
+        "to 7d as in 6h"
+    )
 
 
 def web_address(value: object) -> str | None:

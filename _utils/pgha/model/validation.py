@@ -32,6 +32,7 @@ _RULES: dict[str, Rule] = {
     "postgresql_app_database": rules.sql_name(rules.RESERVED_DATABASES),
     "postgresql_app_user": rules.sql_name(rules.RESERVED_ROLES),
     "postgresql_backup_retention_days": rules.whole_number(1, 3650, "days"),
+    "postgresql_backup_schedule": rules.backup_schedule,
     "coolify_url": rules.web_address,
     "coolify_project": rules.coolify_name,
     "coolify_environment": rules.coolify_name,
@@ -58,7 +59,8 @@ def problems_of(pillar: Mapping[str, Any], settings: Mapping[str, Any]) -> list[
         *_voter_problems(settings),
         *_timing_problems(settings),
         *parameter_problems(settings["postgresql_parameters"]),
-        *_network_problems(settings["postgresql_application_networks"]),
+        *_network_problems(settings, "postgresql_application_networks"),
+        *_network_problems(settings, "postgresql_admin_networks"),
         *_client_problems(settings["postgresql_client_services"]),
         *_image_problems(settings["postgresql_images"]),
     ]
@@ -126,8 +128,8 @@ def _timing_problems(settings: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _network_problems(networks: object) -> Iterator[str]:
-    key = "postgresql_application_networks"
+def _network_problems(settings: Mapping[str, Any], key: str) -> Iterator[str]:
+    networks = settings[key]
     if not isinstance(networks, list):
         yield f"{key} is {shown(networks)}: it must be a list of networks, as in [10.0.0.0/8]."
         return

@@ -18,6 +18,10 @@ Step = Callable[[str], AbstractContextManager[None]]
 STATE_DIR = Path("/var/lib/pgha-state")
 
 
+def _hidden(_: str) -> None:
+    """Nobody is told how far a step has come."""
+
+
 @dataclass
 class Operation:
     """One run of an operation (or of its ``test=True`` plan).
@@ -28,6 +32,7 @@ class Operation:
         step: context manager that shows what is being done and how long it took.
         test: only say what would be done; nothing is touched.
         state_dir: the state directory on the Salt master.
+        show_progress: shows how far the current step has come, a short text.
     """
 
     topology: Topology
@@ -35,6 +40,7 @@ class Operation:
     step: Step
     test: bool = False
     state_dir: Path = STATE_DIR
+    show_progress: Callable[[str], None] = _hidden
 
     @property
     def hosts(self) -> list[str]:

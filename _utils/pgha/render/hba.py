@@ -4,7 +4,9 @@ Rules (the first matching line decides, PostgreSQL documentation 20.1):
 
 - nothing without TLS but the container's own socket, no password but SCRAM;
 - the superuser logs in on its own server only. The routers hide the client's address, so a line
-  for the other nodes would open the superuser to everybody who reaches a router;
+  for the other nodes would open the superuser to everybody who reaches a router; from there, and
+  from the declared administrators' networks, it therefore needs the certificate that only the Salt
+  master has, besides its password;
 - replication and rewind only between the nodes;
 - applications, the pool and monitoring from the nodes (other servers' routers) and the declared
   application networks, which therefore must contain the servers' Docker networks: the router of
@@ -28,6 +30,8 @@ from pgha.topology import Node, Topology
 
 SOCKET_MAP = "pgha"
 LOOPBACK = "127.0.0.1/32"
+CERTIFIED = " clientcert=verify-full"
+"""The client's certificate is signed by the CA and names the role (documentation 20.3)."""
 
 
 def hba_lines(topology: Topology, node: Node) -> list[str]:
@@ -42,6 +46,7 @@ def hba_lines(topology: Topology, node: Node) -> list[str]:
         "hostnossl all all all reject",
         "hostnossl replication all all reject",
         *_allow("all", SUPERUSER, [LOOPBACK, single_address(node.ip)]),
+        *_allow("all", SUPERUSER, [*nodes, *topology.admin_networks], CERTIFIED),
         f"hostssl all {SUPERUSER} all reject",
         *_allow("replication", REPLICATOR, nodes),
         *_allow("all", REWIND, nodes),
@@ -63,5 +68,5 @@ def single_address(ip: str) -> str:
     return str(ipaddress.ip_network(ip))
 
 
-def _allow(database: str, role: str, networks: Iterable[str]) -> list[str]:
-    return [f"hostssl {database} {role} {network} scram-sha-256" for network in networks]
+def _allow(database: str, role: str, networks: Iterable[str], also: str = "") -> list[str]:
+    return [f"hostssl {database} {role} {network} scram-sha-256{also}" for network in networks]

@@ -73,13 +73,18 @@ def dynamic_config(topology: Topology) -> dict[str, Any]:
 
 
 def parameters(topology: Topology) -> dict[str, str | int | float]:
-    """PostgreSQL's parameters for all members: our defaults, overridden by the pillar."""
+    """PostgreSQL's parameters for all members: our defaults, overridden by the pillar.
+
+    ``hot_standby_feedback``: the leader keeps rows that a query on a replica still sees; without it
+    a vacuum there ends a long dump here (docs/adr/0006).
+    """
     room = replication_room(len(topology.nodes))
     ours: dict[str, Any] = {
         "max_connections": MAX_CONNECTIONS,
         "max_wal_senders": room,
         "max_replication_slots": room,
         "max_slot_wal_keep_size": "4GB",
+        "hot_standby_feedback": "on",
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "log_lock_waits": "on",
         "tcp_keepalives_idle": 60,
@@ -202,6 +207,7 @@ def _local_parameters() -> dict[str, str]:
         "ssl": "on",
         "ssl_cert_file": f"{IN_CONTAINER}/postgresql.crt",
         "ssl_key_file": f"{IN_CONTAINER}/postgresql.key",
+        "ssl_ca_file": CA,
         "ssl_min_protocol_version": "TLSv1.2",
         "logging_collector": "off",
     }

@@ -194,3 +194,22 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         False,
         "Python package httpx is missing; install requirements/salt.txt",
     )
+
+
+def test_stacks_are_stopped_together_and_those_believed_stopped_are_left_out(
+    fake: FakeCoolify,
+) -> None:
+    assert coolify.stop_stacks("router") == []  # nothing was ever deployed
+    coolify.converge(components=["router", "patroni"])
+    for row in fake.services:
+        row["status"] = "running:healthy"
+    patroni = "coolify_postgres-postgres-node-4-patroni"
+    fake.named(patroni)[0]["status"] = "exited"
+    stopped = coolify.stop_stacks(["router", "patroni"], nodes="builder.lan,postgres-node-1")
+    assert sorted(stopped) == [
+        "coolify_postgres-postgres-node-1-patroni",
+        "coolify_postgres-postgres-node-1-router",
+        "coolify_postgres-postgres-node-4-router",
+    ]
+    with pytest.raises(CommandExecutionError, match="'etdc' is not a stack"):
+        coolify.stop_stacks("etdc")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from lab import identity, stand_in
 from lab.instance import Instance, Server
@@ -54,6 +55,8 @@ def test_master_accepts_exactly_the_servers_keys(everyone: dict[Server, Any]) ->
     for server in everyone:
         path = f"/etc/salt/pki/master/minions/{server.host}"
         assert files.pop(path) == f"minion key of {server.host}\n"
+    schedule = yaml.safe_load(files.pop(identity.SCHEDULE_CONF))["schedule"]
+    assert [job["function"] for job in schedule.values()] == ["postgres.backup_if_due"]
     assert files == {identity.SEEDED: "code\n"}
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pgha.certificates import (
     COMPONENTS,
+    MASTER,
     Authority,
     certificate_pem,
     issue,
@@ -68,7 +69,19 @@ def test_first_run_issues_one_per_node_and_component(pki: Pki, topology: Topolog
     assert pki.ensure_ca() == ["ca.key", "ca.crt"]
 
     wanted = {f"{node.name}/{part}" for node in topology.nodes for part in COMPONENTS}
-    assert set(pki.ensure_node_certificates(topology)) == wanted
+    assert set(pki.ensure_node_certificates(topology)) == {*wanted, f"{MASTER}/superuser"}
+
+
+def test_only_the_masters_certificate_names_the_superuser(issued: Pki) -> None:
+    """PostgreSQL compares the common name with the role, so no node's certificate may have it."""
+    found = {path: parse_certificate(path.read_text()) for path in issued.root.rglob("*.crt")}
+    named = [
+        path
+        for path, each in found.items()
+        if each.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == "postgres"
+    ]
+    assert named == [issued.superuser()]
+    assert issued.superuser() == issued.root / "master" / "superuser.crt"
 
 
 def test_second_run_changes_nothing(issued: Pki, topology: Topology) -> None:
@@ -256,7 +269,7 @@ class TestRenewal:
         pki.ensure_node_certificates(topology)
         clock.time = TODAY
 
-        assert len(pki.ensure_node_certificates(topology)) == 20
+        assert len(pki.ensure_node_certificates(topology)) == 21
 
     def test_never_outlives_the_ca_and_is_not_repeated_at_its_end(
         self, issued: Pki, topology: Topology, clock: Clock
@@ -264,7 +277,7 @@ class TestRenewal:
         ca = parse_certificate(issued.ca_certificate())
         clock.time = ca.not_valid_after_utc - timedelta(days=10)
 
-        assert len(issued.ensure_node_certificates(topology)) == 20
+        assert len(issued.ensure_node_certificates(topology)) == 21
         assert certificate(issued, "patroni").not_valid_after_utc == ca.not_valid_after_utc
         assert issued.ensure_node_certificates(topology) == []
 
@@ -325,7 +338,7 @@ def test_two_runs_at_once_agree(pki: Pki, topology: Topology) -> None:
 
     assert sorted(name for created, _, _ in results for name in created) == ["ca.crt", "ca.key"]
     issued = [name for _, leaves, _ in results for name in leaves]
-    assert len(issued) == len(set(issued)) == 20, "each certificate is issued by exactly one run"
+    assert len(issued) == len(set(issued)) == 21, "each certificate is issued by exactly one run"
     assert len({ca for _, _, ca in results}) == 1
 
 

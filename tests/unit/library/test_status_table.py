@@ -21,7 +21,8 @@ coolify_postgres is healthy: leader postgres-node-1 (app-server-1.lan), timeline
  postgres-node-3  controller.lan    replica  streaming   3  20 kB  voter    ok     ok    ok    running
  postgres-node-4  builder.lan       replica  streaming   3  20 kB  learner  ok     ok    ok    running
 
-etcd: 3 of 3 voters healthy, tolerates the loss of 1"""  # noqa: E501
+etcd: 3 of 3 voters healthy, tolerates the loss of 1
+Backup: none; take one with `salt-run state.orchestrate postgres.backup`"""  # noqa: E501
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +52,17 @@ def break_things(world: World) -> None:
 
 def test_healthy(world: World) -> None:
     assert postgres_status.output(status(world)) == HEALTHY
+
+
+def test_the_ages_of_the_last_backup_and_of_the_last_verified_one(world: World) -> None:
+    answer = status(world)
+    last = {"name": "postgres_backup_2.sql.gz", "at": "2026-11-24T05:00:00+00:00", "age_s": 3599}
+    answer["backup"] = {"last": last, "verified": None}
+    line = postgres_status.output(answer).splitlines()[-1]
+    assert line == "Backup: 59 min old (postgres_backup_2.sql.gz), none verified yet"
+    answer["backup"]["verified"] = {**last, "name": "postgres_backup_1.sql.gz", "age_s": 3 * 86400}
+    line = postgres_status.output(answer).splitlines()[-1]
+    assert line.endswith("(postgres_backup_2.sql.gz), last verified 3 d ago")
 
 
 def test_broken(world: World) -> None:

@@ -70,9 +70,22 @@ def test_every_password_is_proved_by_scram(lines):
     ("source", "allowed"),
     [(LEADER, True), ("127.0.0.1", True), (OTHER, False), (ROUTER, False), (STRANGER, False)],
 )
-def test_the_superuser_comes_from_its_own_server_only(lines, source, allowed):
-    method = decide(lines, source=source, user="postgres", database="postgres")
+def test_the_superuser_comes_with_a_password_from_its_own_server_only(lines, source, allowed):
+    without = [line for line in lines if "clientcert" not in line]
+    method = decide(without, source=source, user="postgres", database="postgres")
     assert method == ("scram-sha-256" if allowed else "reject")
+
+
+@pytest.mark.parametrize("source", [LEADER, OTHER, "172.28.0.10", "198.51.100.7", ROUTER, STRANGER])
+def test_from_elsewhere_the_superuser_needs_a_certificate_too(source):
+    cluster = topology(postgresql_admin_networks=["198.51.100.0/24"])
+    lines = hba_lines(cluster, node(cluster, 1))
+    certified = [line for line in lines if line.endswith(" scram-sha-256 clientcert=verify-full")]
+    assert {line.split()[2] for line in certified} == {"postgres"}
+    allowed = source not in (ROUTER, STRANGER)
+    method = decide(certified, source=source, user="postgres", database="application")
+    assert method == ("scram-sha-256" if allowed else "no line")
+    assert lines.index(certified[-1]) < lines.index("hostssl all postgres all reject")
 
 
 @pytest.mark.parametrize("user", ["replicator", "rewind"])
