@@ -7,7 +7,7 @@ the work is in ``pgha.deploy``. They share one look at the servers, made by :fun
 from __future__ import annotations
 
 try:
-    from pgha.deploy import check, steps
+    from pgha.deploy import check, etcd, steps
     from pgha.deploy.deployment import Deployment
     from pgha.errors import PghaError
     from pgha.operate.operation import Outcome
@@ -62,7 +62,7 @@ def servers_configured(name, cluster=None):
 
 def etcd_running(name, cluster=None):
     """etcd has quorum with the planned voters, and its learners."""
-    return _run(name, cluster, steps.run_etcd)
+    return _run(name, cluster, etcd.run_etcd)
 
 
 def leader_running(name, cluster=None):

@@ -53,11 +53,33 @@ def _look(deployment: Deployment) -> list[str]:
         minion: _offset(answer) for minion, answer in clocks.result().items() if answer.value
     }
     problems = preflight.problems(deployment.topology, deployment.facts, offsets)
+    problems += _etcd_problems(deployment)
     return problems + _coolify_problems(deployment, survey.result()[deployment.controller])
 
 
 def _offset(answer: Answer) -> tuple[float, float]:
     return preflight.clock_offset(answer.asked_at, answer.answered_at, answer.value)
+
+
+def _etcd_problems(deployment: Deployment) -> list[str]:
+    """etcd's data is gone where it may not be; a quorum that lives all the same is proof enough."""
+    topology = deployment.topology
+    empty = preflight.etcd_is_lost(topology, deployment.facts)
+    if not empty or _has_quorum(deployment, [v for v in topology.voters if v not in empty]):
+        return []
+    return [
+        f"etcd has lost its data on {', '.join(empty)} and PostgreSQL has not; a deploy could let "
+        "an old copy take the lead, so run `salt-run state.orchestrate postgres.recover_etcd` "
+        "(docs/recovery.md)"
+    ]
+
+
+def _has_quorum(deployment: Deployment, voters: list[str]) -> bool:
+    hosts = [deployment.topology.node(voter).host for voter in voters]
+    answers = deployment.fleet.ask(
+        hosts, "etcd_cluster.members", cluster=deployment.topology.cluster
+    )
+    return any(answer.value for answer in answers.values())
 
 
 def _coolify_problems(deployment: Deployment, answer: Answer) -> list[str]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgha.deploy.deployment import Deployment, single_state
+from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import applied_changes, values
 from pgha.errors import FailedError
 from pgha.topology import Node
 
-QUORUM_DEADLINE_S = 90
 LEADER_DEADLINE_S = 180
 """initdb, the first leader race (one loop_wait) and a slow disk."""
 STREAMING_DEADLINE_S = 600
@@ -31,37 +30,6 @@ def configure_servers(deployment: Deployment) -> dict[str, Any]:
             pillar={"cluster": deployment.topology.cluster},
         )
         return applied_changes(results)
-
-
-def run_etcd(deployment: Deployment) -> dict[str, Any]:
-    """All voters at once, then quorum, then the learners one by one."""
-    topology = deployment.topology
-    voters = [topology.node(name) for name in topology.voters]
-    with deployment.step(f"etcd has quorum ({len(voters)} voters)"):
-        changes = deployment.converge_stacks(voters, "etcd")
-        if not deployment.test or not changes:
-            _wait(deployment, voters[0], "etcd_cluster.wait_quorum", QUORUM_DEADLINE_S)
-    for name in topology.learners:
-        changes |= _run_learner(deployment, topology.node(name), voters[0], new=bool(changes))
-    return changes
-
-
-def _run_learner(
-    deployment: Deployment, learner: Node, voter: Node, *, new: bool
-) -> dict[str, Any]:
-    with deployment.step(f"{learner.name} is an etcd learner"):
-        if deployment.test and new:
-            return deployment.converge_stacks([learner], "etcd")
-        added = single_state(
-            deployment,
-            voter.host,
-            "etcd_cluster.member_present",
-            name=learner.name,
-            learner=True,
-            cluster=deployment.topology.cluster,
-        )
-        changes = {f"etcd member {learner.name}": added} if added else {}
-        return changes | deployment.converge_stacks([learner], "etcd")
 
 
 def run_leader(deployment: Deployment) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,10 +62,10 @@ def plan_member(topology: Topology, node: Node, learner: bool, client_for: Clien
         ConflictError: the name or the address belongs to something else, or the kind differs.
         UnreachableError: no voter has a quorum.
     """
-    url = peer_url(topology, node)
     members = any_healthy_voter(topology, client_for).members()
-    found = _of_node(node, url, members)
+    found = find_member(topology, node, members)
     if found is None:
+        url = peer_url(topology, node)
         return MemberPlan(None, {node.name: {"old": None, "new": _described(url, learner)}})
     _check_kind(node, found, learner)
     return MemberPlan(found, {})
@@ -103,13 +104,19 @@ def add_member(
 def remove_member(topology: Topology, node: Node, client_for: ClientFor) -> Member | None:
     """Take a node's member out for ever; None when there is none."""
     voter = any_healthy_voter(topology, client_for)
-    found = _of_node(node, peer_url(topology, node), voter.members())
+    found = find_member(topology, node, voter.members())
     if found:
         voter.member_remove(found.id)
     return found
 
 
-def _of_node(node: Node, url: str, members: tuple[Member, ...]) -> Member | None:
+def find_member(topology: Topology, node: Node, members: Sequence[Member]) -> Member | None:
+    """The entry of a node, which has its name or, not started yet, only its address.
+
+    Raises:
+        ConflictError: the name or the address belongs to something else.
+    """
+    url = peer_url(topology, node)
     by_name = [member for member in members if member.name == node.name]
     by_url = [member for member in members if url in member.peer_urls]
     for member in by_name:

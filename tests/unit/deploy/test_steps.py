@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pgha.deploy import steps
+from pgha.deploy import etcd, steps
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import Applied
 from pgha.errors import FailedError
@@ -29,7 +29,8 @@ def run_of(fleet: FakeFleet, *, live: bool, current: bool = True, test: bool = F
             "stacks": {
                 name: dict.fromkeys(stack_containers(part), "running") if live else {}
                 for name, part in stacks.items()
-            }
+            },
+            "data": {"etcd": live, "postgresql": live},
         }
         for host, stacks in names.items()
     }
@@ -52,7 +53,7 @@ def fleet() -> FakeFleet:
     return FakeFleet(
         {
             "coolify.converge": converge,
-            "etcd_cluster.wait_quorum": True,
+            "etcd_cluster.wait_quorum": list(CLUSTER.voters),
             "patroni.wait_leader": "postgres-node-1",
             "patroni.wait_streaming": True,
             "patroni.status": {"leader": "postgres-node-2"},
@@ -64,13 +65,13 @@ def fleet() -> FakeFleet:
 
 def test_running_cluster_makes_no_request_to_coolify(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=True)
-    for step in (steps.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
+    for step in (etcd.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
         assert step(run) == {}
     assert "coolify.converge" not in fleet.functions()
 
 
 def test_voters_start_together_and_learners_after_quorum(fleet: FakeFleet) -> None:
-    changes = steps.run_etcd(run_of(fleet, live=False, current=False))
+    changes = etcd.run_etcd(run_of(fleet, live=False, current=False))
     assert len(changes) == len(CLUSTER.nodes)
     order = [name for name in fleet.functions() if name != "saltutil.sync_all"]
     assert order == [
@@ -123,7 +124,7 @@ def test_failed_state_is_an_error_with_server_and_comment(fleet: FakeFleet) -> N
 
 def test_plan_touches_nothing(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=False, current=False, test=True)
-    for step in (steps.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
+    for step in (etcd.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
         assert step(run)
     assert all(asked[2]["test"] for asked in fleet.asked if asked[1] == "coolify.converge")
     assert not {"patroni.wait_leader", "etcd_cluster.wait_quorum"} & set(fleet.functions())
