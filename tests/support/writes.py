@@ -20,10 +20,12 @@ class Writes:
     between two confirmations.
     """
 
-    def __init__(self, lab: Lab, servers: list[str] | None = None) -> None:
+    def __init__(
+        self, lab: Lab, servers: list[str] | None = None, acknowledged: list[int] | None = None
+    ) -> None:
         self._lab = lab
         self._servers = servers or lab.servers
-        self.acknowledged: list[int] = []
+        self.acknowledged: list[int] = acknowledged or []
         self.gap_s = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write, daemon=True)

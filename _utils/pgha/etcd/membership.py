@@ -38,6 +38,7 @@ def wait_quorum(
 
     Raises:
         TimedOutError: with the reason of each voter that does not.
+        ConflictError: they are voters of different etcd clusters.
     """
     needed = voters or quorum_of(len(topology.voters))
 
@@ -47,12 +48,28 @@ def wait_quorum(
         failures = " ".join(failure for failure in reads.values() if failure)
         return healthy if len(healthy) >= needed else Pending(failures)
 
-    return poll(
+    found = poll(
         check,
         deadline_s=deadline_s,
         interval_s=INTERVAL_S,
         what=f"{needed} of {len(topology.voters)} etcd voters",
     )
+    _refuse_two_clusters(topology, found, client_for)
+    return found
+
+
+def _refuse_two_clusters(topology: Topology, voters: list[str], client_for: ClientFor) -> None:
+    # Voters that were given up in a recovery and come back together have a quorum of their own.
+    clusters: dict[str, list[str]] = {}
+    for name in voters:
+        clusters.setdefault(client_for(topology.node(name)).check_quorum(), []).append(name)
+    if len(clusters) > 1:
+        sides = " and ".join(", ".join(names) for names in clusters.values())
+        raise ConflictError(
+            f"The etcd voters {sides} are of different clusters, each with a quorum of its own, so "
+            "two leaders are possible: stop those that were given up (`salt HOST "
+            "postgres_data.stop patroni,etcd`) and run the deploy, which lets them in anew."
+        )
 
 
 def plan_member(topology: Topology, node: Node, learner: bool, client_for: ClientFor) -> MemberPlan:

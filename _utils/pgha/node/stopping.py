@@ -6,7 +6,7 @@ starts it again when a deploy or a recovery asks for it.
 
 from __future__ import annotations
 
-from pgha.errors import FailedError
+from pgha.errors import FailedError, NotFoundError
 from pgha.node.docker import Container, Docker
 from pgha.node.facts import slug
 from pgha.render.compose import stack_name
@@ -28,8 +28,11 @@ def stop_stack(topology: Topology, node: Node, component: str, docker: Docker) -
     """Stop what runs of a stack and make sure of it; the names of the containers stopped.
 
     Raises:
+        NotFoundError: there is no such stack.
         FailedError: a container still runs, or runs again.
     """
+    if component not in GRACE_S:
+        raise NotFoundError(f"'{component}' is not a stack; the stacks are {', '.join(GRACE_S)}.")
     live = [c for c in stack_containers(topology, node, component, docker) if _may_act(c)]
     for container in live:
         docker.stop(container.name, GRACE_S[component])
