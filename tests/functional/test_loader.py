@@ -10,7 +10,8 @@ from salt.exceptions import CommandExecutionError
 FUNCTIONS = (
     "coolify.version", "coolify.survey", "coolify.converge", "coolify.tag_clients",
     "patroni.status", "patroni.wait_leader", "patroni.wait_streaming",
-    "etcd_cluster.status", "etcd_cluster.wait_quorum",
+    "etcd_cluster.status", "etcd_cluster.wait_quorum", "etcd_member.rejoin", "etcd_member.found",
+    "postgres_data.position", "postgres_data.stop",
     "postgres_node.facts", "postgres_node.prove", "postgres_node.routes",
 )  # fmt: skip
 STATES = (
@@ -32,7 +33,15 @@ def test_every_state_is_loaded(caller: Any) -> None:
 
 def test_every_function_can_be_documented(caller: Any) -> None:
     """A signature that cannot be inspected breaks `salt '*' sys.argspec` and with it the API."""
-    for module in ("coolify", "patroni", "etcd_cluster", "postgres_node", "postgres_db"):
+    for module in (
+        "coolify",
+        "patroni",
+        "etcd_cluster",
+        "etcd_member",
+        "postgres_data",
+        "postgres_node",
+        "postgres_db",
+    ):
         assert caller.cmd("sys.argspec", module)
 
 
@@ -74,3 +83,11 @@ def test_deploy_orchestration_lists_every_step(caller: Any) -> None:
     assert isinstance(states, dict), states
     assert len(states) == 10
     assert all("failhard" in str(state) for state in states.values())
+
+
+@pytest.mark.parametrize("name", ["recover_etcd", "recover_survivors"])
+def test_recoveries_render_without_a_pillar(caller: Any, name: str) -> None:
+    states = caller.cmd("state.show_sls", f"postgres.{name}")
+    assert isinstance(states, dict), states
+    (state,) = states.values()
+    assert {"confirm": None} in state["postgres_recover"]

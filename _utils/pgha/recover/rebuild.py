@@ -17,7 +17,7 @@ from pgha.recover.copies import Copy
 from pgha.topology import Node
 
 STOP_TIMEOUT_S = 180
-"""Twice the shutdown checkpoint's grace is not needed: Docker kills after 120 s."""
+"""Docker kills PostgreSQL after a grace of 120 s; the rest is Salt's."""
 LEADER_DEADLINE_S = 240
 """Replay of what WAL is there, and one ttl in which an old leader key may have to expire."""
 STREAMING_DEADLINE_S = 600
