@@ -33,16 +33,17 @@ def configure_servers(deployment: Deployment) -> dict[str, Any]:
 
 
 def run_leader(deployment: Deployment) -> dict[str, Any]:
-    """A leader exists: the running one, else the node where the cluster is initialised first."""
-    topology = deployment.topology
+    """A leader exists: the running one; else of those with data, which decide it among themselves;
+    else the preferred primary, where the cluster is initialised."""
+    nodes = deployment.topology.nodes
     with deployment.step("PostgreSQL has a leader"):
-        if not any(deployment.is_live(node, "patroni") for node in topology.nodes):
-            changes = deployment.converge_stacks([topology.preferred_primary], "patroni")
-        else:
-            changes = {}
+        running = [node for node in nodes if deployment.is_live(node, "patroni")]
+        with_data = [node for node in nodes if deployment.has_data(node, "postgresql")]
+        first = with_data or [deployment.topology.preferred_primary]
+        changes = {} if running else deployment.converge_stacks(first, "patroni")
         if not deployment.test:
             deployment.ask_one(
-                topology.nodes[0].host if changes == {} else topology.preferred_primary.host,
+                (running or first)[0].host,
                 "patroni.wait_leader",
                 deadline=LEADER_DEADLINE_S,
                 timeout_s=LEADER_DEADLINE_S + 30,

@@ -97,6 +97,21 @@ def test_existing_member_is_never_joined_by_a_second_bootstrap(fleet: FakeFleet)
     assert fleet.functions() == ["patroni.wait_leader"]
 
 
+def test_leader_is_asked_for_where_patroni_runs(fleet: FakeFleet) -> None:
+    run = run_of(fleet, live=True)
+    run.facts[CLUSTER.nodes[0].host]["stacks"] = {}
+    steps.run_leader(run)
+    assert fleet.asked[-1][0] == (CLUSTER.nodes[1].host,)
+
+
+def test_of_stopped_members_those_with_data_start_together(fleet: FakeFleet) -> None:
+    run = run_of(fleet, live=False)
+    for node in CLUSTER.nodes[1:]:
+        run.facts[node.host]["data"] = {"etcd": True, "postgresql": True}
+    steps.run_leader(run)
+    assert fleet.asked[0][2]["nodes"] == [node.name for node in CLUSTER.nodes[1:]]
+
+
 def test_stopped_stack_is_named_to_coolify_as_not_running(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=True)
     node = CLUSTER.nodes[2]
