@@ -67,7 +67,7 @@ def _recover(
         _refuse_with_quorum(deployment, found)
     leader = scene.the_leader(found)
     chosen = _chosen(found, note.chosen if note else leader)
-    report = _told(found, chosen, leader, lost)
+    report = _told(found, chosen, lost, goes_on=_goes_on(deployment, found, lost))
     require_confirmation(deployment, confirm, " ".join([*report, _price(chosen, lost)]))
     if deployment.test:
         return Outcome(_planned(deployment, chosen, leader), report)
@@ -88,7 +88,7 @@ def _carry_out(
     where = (deployment.state_dir, deployment.topology.cluster)
     journal.write(*where, note)
     silent = _fence_lost(deployment, lost)
-    if leader is None:
+    if not _goes_on(deployment, found, lost):
         rebuild.fence(deployment, deployment.topology.nodes)
     node = deployment.topology.node(chosen.node)
     changes = {} if found.healthy_voters else rebuild.begin_etcd(deployment)
@@ -99,6 +99,11 @@ def _carry_out(
     journal.remove(*where)
     changes["leader"] = {"old": leader, "new": now.node}
     return Outcome(changes, [f"{now.node} leads on timeline {now.timeline}.", *silent])
+
+
+def _goes_on(deployment: Deployment, found: Scene, lost: Sequence[Node]) -> bool:
+    """With members lost the leader has stepped down, or is about to (failsafe mode asks all)."""
+    return not lost and scene.may_go_on(deployment, found)
 
 
 def _fence_lost(deployment: Deployment, lost: Sequence[Node]) -> list[str]:
@@ -154,14 +159,22 @@ def _chosen(found: Scene, name: str | None) -> Copy:
     return next((copy for copy in found.copies if copy.node == name), best)
 
 
-def _told(found: Scene, chosen: Copy, leader: str | None, lost: Sequence[Node]) -> list[str]:
+def _told(found: Scene, chosen: Copy, lost: Sequence[Node], *, goes_on: bool) -> list[str]:
     lines = [f"{copy.line()}." for copy in found.copies]
     others = [compared(chosen, copy) for copy in found.copies if copy.node != chosen.node]
-    why = "leads and goes on" if leader == chosen.node else "is the most advanced and is to lead"
+    why = "leads and goes on" if goes_on else f"{_merit(found, chosen)} and is to lead"
     gone = (
         [f"What {', '.join(node.name for node in lost)} had beyond that is lost."] if lost else []
     )
     return [*lines, f"{chosen.node} {why}.", *others, *gone]
+
+
+def _merit(found: Scene, chosen: Copy) -> str:
+    if chosen.node in found.leaders:
+        return (
+            "leads, but not every other member follows, so all are stopped first; it keeps its data"
+        )
+    return "is the most advanced"
 
 
 def _price(chosen: Copy, lost: Sequence[Node]) -> str:

@@ -20,10 +20,12 @@ ALIVE = ("running", "restarting")
 
 @dataclass
 class Scene:
-    """``leaders`` are nodes whose PostgreSQL takes writes by its own word."""
+    """``leaders`` are nodes whose PostgreSQL takes writes by its own word, ``followers`` those
+    whose Patroni has been running since before and whose PostgreSQL is a replica."""
 
     healthy_voters: list[str] = field(default_factory=list)
     leaders: list[str] = field(default_factory=list)
+    followers: list[str] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
 
 
@@ -37,9 +39,11 @@ def look(deployment: Deployment) -> Scene:
         etcd = pool.submit(ask, hosts, "etcd_cluster.status", cluster=cluster)
         patroni = pool.submit(ask, hosts, "patroni.status", cluster=cluster)
         copies = pool.submit(read_copies, deployment)
+    topology, members = deployment.topology, values(patroni.result())
     return Scene(
-        healthy_voters=_healthy_voters(deployment.topology, values(etcd.result())),
-        leaders=_leaders(deployment.topology, values(patroni.result())),
+        healthy_voters=_healthy_voters(topology, values(etcd.result())),
+        leaders=_in_role(topology, members, "leader", ("running",)),
+        followers=_in_role(topology, members, "replica", ("running", "streaming")),
         copies=copies.result(),
     )
 
@@ -73,6 +77,17 @@ def the_leader(scene: Scene) -> str | None:
             "are to be lost (`salt HOST postgres_data.stop patroni`) and run again."
         )
     return scene.leaders[0] if scene.leaders else None
+
+
+def may_go_on(deployment: Deployment, scene: Scene) -> bool:
+    """Whether the leader can keep writing while etcd begins anew.
+
+    A replica that knows the other members asks them before it takes a lead, and finds the primary
+    alive (`Ha.is_healthiest_node` of Patroni 4.1). One whose Patroni has started without etcd
+    knows nobody and could take it, so all members have to be replicas in good order.
+    """
+    known = {*scene.leaders, *scene.followers}
+    return bool(scene.leaders) and known == {node.name for node in deployment.topology.nodes}
 
 
 def without(topology: Topology, lost: Sequence[Node]) -> Topology:
@@ -123,9 +138,11 @@ def _healthy_voters(topology: Topology, answers: dict[str, Any]) -> list[str]:
     ]
 
 
-def _leaders(topology: Topology, answers: dict[str, Any]) -> list[str]:
+def _in_role(
+    topology: Topology, answers: dict[str, Any], role: str, states: Sequence[str]
+) -> list[str]:
     return [
         topology.node(host).name
         for host, answer in answers.items()
-        if answer["role"] == "leader" and answer["state"] == "running"
+        if answer["role"] == role and answer["state"] in states
     ]

@@ -144,6 +144,19 @@ def test_a_leader_that_writes_is_not_stopped(fleet: FakeFleet, tmp_path: Path) -
     assert journal.read(tmp_path, NAME) is None
 
 
+def test_a_leader_is_stopped_when_a_member_could_take_the_lead_unasked(
+    fleet: FakeFleet, tmp_path: Path
+) -> None:
+    def status(minion: str, **_: Any) -> dict[str, Any]:
+        restarted = {"role": None, "state": "unknown"}
+        return restarted if minion == HOSTS[3] else leading(HOSTS[2])(minion)
+
+    fleet.replies["patroni.status"] = status
+    fleet.replies["patroni.wait_leader"] = "postgres-node-3"
+    recover_etcd(operation(fleet, tmp_path), NAME)
+    assert acts(fleet)[0] == "postgres_data.stop"
+
+
 def test_without_a_leader_all_are_stopped_and_the_newest_copy_starts_first(
     fleet: FakeFleet, tmp_path: Path
 ) -> None:
