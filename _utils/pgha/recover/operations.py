@@ -66,7 +66,7 @@ def _recover(
     if not (note and found.healthy_voters):
         _refuse_with_quorum(deployment, found)
     leader = scene.the_leader(found)
-    chosen = _chosen(found, note.chosen if note else leader)
+    chosen = _chosen(found, note.chosen if note else (None if lost else leader))
     report = _told(found, chosen, lost, goes_on=_goes_on(deployment, found, lost))
     require_confirmation(deployment, confirm, " ".join([*report, _price(chosen, lost)]))
     if deployment.test:
@@ -120,8 +120,8 @@ def _fence_lost(deployment: Deployment, lost: Sequence[Node]) -> list[str]:
     if not silent:
         return [f"Patroni and etcd are stopped on {', '.join(hosts)}."]
     return [
-        f"{', '.join(sorted(silent))} did not answer: keep them off the network until the next "
-        "deploy sees them one by one; it takes them in as new members."
+        f"{', '.join(sorted(silent))} did not answer: remove their old etcd data before they reach "
+        "the network again (docs/recovery.md); the deploy then lets them in as new members."
     ]
 
 
