@@ -48,6 +48,14 @@ dev-postgresql-restore: setup ## Bring the cluster up from a backup BACKUP=... [
 bench-backup: setup ## Measure a backup against a bare pg_dump | gzip on the same data [ROWS=2000000]
 	@tools/bench-backup
 
+.PHONY: dev-postgresql-recover-etcd
+dev-postgresql-recover-etcd: setup ## etcd lost, data fine: begin etcd anew below the leader (asks; DRY_RUN=1 plans)
+	@tools/orchestrate recover_etcd confirm=$(CONFIRM) ask="etcd begins anew, empty; see the plan with DRY_RUN=1."
+
+.PHONY: dev-postgresql-recover-survivors
+dev-postgresql-recover-survivors: setup ## Servers in LOST=a,b are gone for good: go on with the newest copy left (asks; DRY_RUN=1 plans)
+	@tools/orchestrate recover_survivors lost=$(LOST) confirm=$(CONFIRM) ask="The servers $(LOST) are given up; see with DRY_RUN=1 what is lost."
+
 .PHONY: dev-up
 dev-up: setup ## Start the lab: four servers, the Salt master, the Coolify stand-in
 	@$(LAB) up

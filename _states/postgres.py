@@ -9,7 +9,7 @@ from __future__ import annotations
 try:
     from pgha.backup import journal
     from pgha.backup import restore as restoring
-    from pgha.deploy import check, steps
+    from pgha.deploy import check, etcd, steps
     from pgha.deploy.cleanup import switch_cleanup_off
     from pgha.deploy.deployment import Deployment
     from pgha.deploy.leftovers import etcd_leftovers
@@ -99,7 +99,7 @@ def etcd_running(name, cluster=None):
     return _run(
         name,
         cluster,
-        lambda deployment: (steps.run_etcd(deployment), etcd_leftovers(deployment)),
+        lambda deployment: (etcd.run_etcd(deployment), etcd_leftovers(deployment)),
     )
 
 

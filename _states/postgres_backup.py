@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 try:
-    from pgha.backup.verify import verify_backup
-
     from pgha.backup.take import take_backup
+    from pgha.backup.verify import verify_backup
     from pgha_master.operation import run_operation
 
     MISSING = None

@@ -13,6 +13,8 @@ FUNCTIONS = (
     "patroni.standing", "patroni.switchover", "patroni.failover",
     "postgres_pool.paused", "postgres_pool.resume", "postgres_pool.guard", "postgres_db.checkpoint",
     "etcd_cluster.status", "etcd_cluster.wait_quorum",
+    "etcd_member.rejoin", "etcd_member.found",
+    "postgres_data.position", "postgres_data.stop",
     "postgres_node.facts", "postgres_node.prove", "postgres_node.routes",
 )  # fmt: skip
 STATES = (
@@ -38,6 +40,8 @@ def test_every_function_can_be_documented(caller: Any) -> None:
         "coolify",
         "patroni",
         "etcd_cluster",
+        "etcd_member",
+        "postgres_data",
         "postgres_node",
         "postgres_db",
         "postgres_pool",
@@ -108,3 +112,11 @@ def test_backup_orchestrations_render(caller: Any, sls: str) -> None:
     states = caller.cmd("state.show_sls", sls)
     assert isinstance(states, dict), states
     assert len(states) == 1
+
+
+@pytest.mark.parametrize("name", ["recover_etcd", "recover_survivors"])
+def test_recoveries_render_without_a_pillar(caller: Any, name: str) -> None:
+    states = caller.cmd("state.show_sls", f"postgres.{name}")
+    assert isinstance(states, dict), states
+    (state,) = states.values()
+    assert {"confirm": None} in state["postgres_recover"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from pgha.deploy import preflight
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import Answer, values
 from pgha.errors import FailedError
+from pgha.recover import journal
 
 ANSWER_TIMEOUT_S = 15
 """A loaded minion needs a few seconds to fork a job; a dead one is known after this."""
@@ -20,6 +22,19 @@ def check(deployment: Deployment) -> None:
         UnreachableError: minions that do not answer, all of them named.
         FailedError: every other problem at once, one sentence each.
     """
+    look_at(deployment, also=lambda: [*_unfinished(deployment), *_etcd_problems(deployment)])
+
+
+def look_at(
+    deployment: Deployment, *, lost: bool = False, also: Callable[[], list[str]] = list
+) -> None:
+    """As `check`, for other operations than a deploy.
+
+    Args:
+        lost: servers are missing on purpose, so only what Coolify has against the nodes that are
+            left counts.
+        also: further problems, found when ``facts`` are there.
+    """
     with deployment.step("every minion answers and has the current modules"):
         values(
             deployment.fleet.ask(
@@ -28,7 +43,8 @@ def check(deployment: Deployment) -> None:
         )
         refresh_pillar(deployment)
     with deployment.step("servers and Coolify are fit"):
-        problems = _look(deployment)
+        problems, coolify = _look(deployment)
+        problems += [*also(), *(_coolify_of_those_left(deployment) if lost else coolify)]
         if problems:
             raise FailedError("\n".join(problems))
 
@@ -39,7 +55,8 @@ def refresh_pillar(deployment: Deployment) -> None:
     values(fleet.ask(deployment.minions, "saltutil.refresh_pillar", wait=True, timeout_s=30))
 
 
-def _look(deployment: Deployment) -> list[str]:
+def _look(deployment: Deployment) -> tuple[list[str], list[str]]:
+    """Problems of the servers, and those that Coolify names."""
     cluster = deployment.topology.cluster
     ask = deployment.fleet.ask
     with ThreadPoolExecutor(max_workers=3) as pool:
@@ -53,11 +70,55 @@ def _look(deployment: Deployment) -> list[str]:
         minion: _offset(answer) for minion, answer in clocks.result().items() if answer.value
     }
     problems = preflight.problems(deployment.topology, deployment.facts, offsets)
-    return problems + _coolify_problems(deployment, survey.result()[deployment.controller])
+    return problems, _coolify_problems(deployment, survey.result()[deployment.controller])
+
+
+def _unfinished(deployment: Deployment) -> list[str]:
+    problem = journal.problem(deployment.state_dir, deployment.topology.cluster)
+    return [problem] if problem else []
 
 
 def _offset(answer: Answer) -> tuple[float, float]:
     return preflight.clock_offset(answer.asked_at, answer.answered_at, answer.value)
+
+
+def _etcd_problems(deployment: Deployment) -> list[str]:
+    """etcd's data is gone where it may not be; a quorum that lives all the same is proof enough."""
+    topology = deployment.topology
+    empty = preflight.etcd_is_lost(topology, deployment.facts)
+    if not empty or _has_quorum(deployment, [v for v in topology.voters if v not in empty]):
+        return []
+    return [
+        f"etcd has lost its data on {', '.join(empty)} and PostgreSQL has not; a deploy could let "
+        "an old copy take the lead, so run `salt-run state.orchestrate postgres.recover_etcd` "
+        "(docs/recovery.md)"
+    ]
+
+
+def _has_quorum(deployment: Deployment, voters: list[str]) -> bool:
+    hosts = [deployment.topology.node(voter).host for voter in voters]
+    if not hosts:
+        return False
+    answers = deployment.fleet.ask(
+        hosts, "etcd_cluster.members", cluster=deployment.topology.cluster
+    )
+    return any(answer.value for answer in answers.values())
+
+
+def _coolify_of_those_left(deployment: Deployment) -> list[str]:
+    """What Coolify would refuse if it were asked to start these nodes' stacks."""
+    controller = deployment.controller
+    answer = deployment.fleet.ask(
+        [controller],
+        "coolify.converge",
+        cluster=deployment.topology.cluster,
+        nodes=[node.name for node in deployment.topology.nodes],
+        test=True,
+        timeout_s=60,
+    )[controller]
+    if answer.error or answer.silent:
+        return [f"{controller}: {answer.error or 'Coolify was not asked, the minion went silent'}"]
+    return []
 
 
 def _coolify_problems(deployment: Deployment, answer: Answer) -> list[str]:

@@ -40,6 +40,15 @@ class Deployment(Operation):
         found: Mapping[str, str] = stacks.get(stack_name(self.topology, node, component), {})
         return found
 
+    def forget(self, node: Node, component: str) -> None:
+        """What was seen of a stack no longer holds: it was stopped and is to be started."""
+        self.facts[node.host]["stacks"][stack_name(self.topology, node, component)] = {}
+
+    def has_data(self, node: Node, part: str) -> bool:
+        """Whether ``etcd`` or ``postgresql`` had data there when the servers were looked at."""
+        found: bool = self.facts[node.host]["data"][part]
+        return found
+
     def needs_work(self, nodes: Iterable[Node], component: str) -> list[Node]:
         """Nodes whose stack is missing in Coolify, outdated there, or not running on the server."""
         stacks = self.survey["stacks"]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pgha.topology import Node, Topology
+from pgha.voters import quorum_of
 
 CLOCK_LIMIT_S = 1.0
 """DESIGN, "Bringing a cluster up"; etcd warns above it, certificates need order."""
@@ -39,6 +40,27 @@ def problems(
         here = facts[node.host]
         found += [f"{node.host}: {problem}" for problem in _server_problems(topology, node, here)]
     return found + _clock_problems(offsets)
+
+
+def etcd_is_lost(topology: Topology, facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The voters without etcd data, when too few have any although PostgreSQL's data is there.
+
+    A deploy would then begin an empty etcd, and whichever member registers first would lead,
+    however old its data. Empty when that cannot happen.
+    """
+    empty = [name for name in topology.voters if not _data(topology, facts, name)["etcd"]]
+    kept = len(topology.voters) - len(empty)
+    if kept >= quorum_of(len(topology.voters)):
+        return []
+    nodes = [node.name for node in topology.nodes]
+    return empty if any(_data(topology, facts, name)["postgresql"] for name in nodes) else []
+
+
+def _data(
+    topology: Topology, facts: Mapping[str, Mapping[str, Any]], name: str
+) -> Mapping[str, bool]:
+    found: Mapping[str, bool] = facts[topology.node(name).host]["data"]
+    return found
 
 
 def clock_offset(asked_at: float, answered_at: float, clock: float) -> tuple[float, float]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgha.deploy.deployment import Deployment, single_state
+from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import applied_changes, values
 from pgha.errors import FailedError
 from pgha.topology import Node
 
-QUORUM_DEADLINE_S = 90
 LEADER_DEADLINE_S = 180
 """initdb, the first leader race (one loop_wait) and a slow disk."""
 STREAMING_DEADLINE_S = 600
@@ -33,39 +32,9 @@ def configure_servers(deployment: Deployment) -> dict[str, Any]:
         return applied_changes(results)
 
 
-def run_etcd(deployment: Deployment) -> dict[str, Any]:
-    """All voters at once, then quorum, then the learners one by one."""
-    topology = deployment.topology
-    voters = [topology.node(name) for name in topology.voters]
-    with deployment.step(f"etcd has quorum ({len(voters)} voters)"):
-        changes = deployment.converge_stacks(voters, "etcd")
-        if not deployment.test or not changes:
-            _wait(deployment, voters[0], "etcd_cluster.wait_quorum", QUORUM_DEADLINE_S)
-    for name in topology.learners:
-        changes |= _run_learner(deployment, topology.node(name), voters[0], new=bool(changes))
-    return changes
-
-
-def _run_learner(
-    deployment: Deployment, learner: Node, voter: Node, *, new: bool
-) -> dict[str, Any]:
-    with deployment.step(f"{learner.name} is an etcd learner"):
-        if deployment.test and new:
-            return deployment.converge_stacks([learner], "etcd")
-        added = single_state(
-            deployment,
-            voter.host,
-            "etcd_cluster.member_present",
-            name=learner.name,
-            learner=True,
-            cluster=deployment.topology.cluster,
-        )
-        changes = {f"etcd member {learner.name}": added} if added else {}
-        return changes | deployment.converge_stacks([learner], "etcd")
-
-
 def run_leader(deployment: Deployment) -> dict[str, Any]:
-    """A leader exists: that of the running cluster, else the preferred primary initialises one.
+    """A leader exists: that of the running cluster; else of the nodes with data, which decide it
+    among themselves; else the preferred primary initialises one.
 
     Where some member runs, the cluster exists and the others can only join it. They are started at
     once: a leader that lost its containers takes its key back before the ttl ends, so that nobody
@@ -73,8 +42,9 @@ def run_leader(deployment: Deployment) -> dict[str, Any]:
     """
     topology = deployment.topology
     live = [node for node in topology.nodes if deployment.is_live(node, "patroni")]
+    with_data = [node for node in topology.nodes if deployment.has_data(node, "postgresql")]
     with deployment.step("PostgreSQL has a leader"):
-        starting = topology.nodes if live else [topology.preferred_primary]
+        starting = topology.nodes if live else with_data or [topology.preferred_primary]
         changes = deployment.converge_stacks(starting, "patroni")
         if not deployment.test:
             _wait(deployment, (live or starting)[0], "patroni.wait_leader", LEADER_DEADLINE_S)

@@ -16,7 +16,7 @@ import httpx
 
 from pgha.errors import UnexpectedAnswerError
 from pgha.etcd.errors import meaning
-from pgha.etcd.models import Member, Status, from_hex
+from pgha.etcd.models import Member, Status, from_hex, to_hex
 from pgha.transport import TOTAL_TIMEOUT_S, Answer, Endpoint, TlsFiles
 
 # Read to prove the quorum; it need not exist.
@@ -67,13 +67,16 @@ class EtcdClient:
         """The member's own state; needs no quorum."""
         return Status.from_json(self._post("maintenance/status"))
 
-    def check_quorum(self) -> None:
+    def check_quorum(self) -> str:
         """Read linearizably, which succeeds only while a quorum of voters agrees.
+
+        Returns the id of the etcd cluster whose quorum it was, hexadecimal.
 
         Raises:
             NoQuorumError, LearnerError, UnreachableError: why it does not.
         """
-        self._post("kv/range", {"key": _encode(HEALTH_KEY)})
+        answer = self._post("kv/range", {"key": _encode(HEALTH_KEY)})
+        return to_hex(answer["header"].get("cluster_id", 0))
 
     def members(self) -> tuple[Member, ...]:
         """All members, read with quorum, by name."""

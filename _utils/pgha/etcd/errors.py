@@ -42,6 +42,10 @@ _MEANINGS: dict[str, tuple[type[PghaError], str]] = {
         NotYetError,
         "does not change its members while one of them is not connected; wait until all are up",
     ),
+    "etcdserver: can only promote a learner member which is in sync with leader": (
+        NotYetError,
+        "does not promote a learner that has not caught up yet; wait a moment",
+    ),
     "etcdserver: rpc not supported for learner": (
         LearnerError,
         "is a learner and does not serve clients; ask a voter",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,7 @@ def wait_quorum(
 
     Raises:
         TimedOutError: with the reason of each voter that does not.
+        ConflictError: they are voters of different etcd clusters.
     """
     needed = voters or quorum_of(len(topology.voters))
 
@@ -46,12 +48,28 @@ def wait_quorum(
         failures = " ".join(failure for failure in reads.values() if failure)
         return healthy if len(healthy) >= needed else Pending(failures)
 
-    return poll(
+    found = poll(
         check,
         deadline_s=deadline_s,
         interval_s=INTERVAL_S,
         what=f"{needed} of {len(topology.voters)} etcd voters",
     )
+    _refuse_two_clusters(topology, found, client_for)
+    return found
+
+
+def _refuse_two_clusters(topology: Topology, voters: list[str], client_for: ClientFor) -> None:
+    # Voters that were given up in a recovery and come back together have a quorum of their own.
+    clusters: dict[str, list[str]] = {}
+    for name in voters:
+        clusters.setdefault(client_for(topology.node(name)).check_quorum(), []).append(name)
+    if len(clusters) > 1:
+        sides = " and ".join(", ".join(names) for names in clusters.values())
+        raise ConflictError(
+            f"The etcd voters {sides} are of different clusters, each with a quorum of its own, so "
+            "two leaders are possible: stop those that were given up (`salt HOST "
+            "postgres_data.stop patroni,etcd`) and run the deploy, which lets them in anew."
+        )
 
 
 def plan_member(topology: Topology, node: Node, learner: bool, client_for: ClientFor) -> MemberPlan:
@@ -61,10 +79,10 @@ def plan_member(topology: Topology, node: Node, learner: bool, client_for: Clien
         ConflictError: the name or the address belongs to something else, or the kind differs.
         UnreachableError: no voter has a quorum.
     """
-    url = peer_url(topology, node)
     members = any_healthy_voter(topology, client_for).members()
-    found = _of_node(node, url, members)
+    found = find_member(topology, node, members)
     if found is None:
+        url = peer_url(topology, node)
         return MemberPlan(None, {node.name: {"old": None, "new": _described(url, learner)}})
     _check_kind(node, found, learner)
     return MemberPlan(found, {})
@@ -103,13 +121,19 @@ def add_member(
 def remove_member(topology: Topology, node: Node, client_for: ClientFor) -> Member | None:
     """Take a node's member out for ever; None when there is none."""
     voter = any_healthy_voter(topology, client_for)
-    found = _of_node(node, peer_url(topology, node), voter.members())
+    found = find_member(topology, node, voter.members())
     if found:
         voter.member_remove(found.id)
     return found
 
 
-def _of_node(node: Node, url: str, members: tuple[Member, ...]) -> Member | None:
+def find_member(topology: Topology, node: Node, members: Sequence[Member]) -> Member | None:
+    """The entry of a node, which has its name or, not started yet, only its address.
+
+    Raises:
+        ConflictError: the name or the address belongs to something else.
+    """
+    url = peer_url(topology, node)
     by_name = [member for member in members if member.name == node.name]
     by_url = [member for member in members if url in member.peer_urls]
     for member in by_name:

@@ -84,6 +84,20 @@ class Docker:
         """Send a signal to the first process of a container."""
         self._call("kill", "--signal", signal, container)
 
+    def stop(self, container: str, grace_s: int) -> None:
+        """Stop a container; one that does not end within the grace is killed."""
+        self._call("stop", "--time", str(grace_s), container, timeout_s=grace_s + 30)
+
+    def run_tool(
+        self, image: str, directory: str, mounted_at: str, *command: str, timeout_s: float = 120
+    ) -> str:
+        """Run a command of an image that can only read one directory; its standard output."""
+        return self._call(
+            "run", "--rm", "--pull", "never", "--network", "none", "--read-only",
+            "--cap-drop", "ALL", "--volume", f"{directory}:{mounted_at}:ro",
+            "--entrypoint", command[0], image, *command[1:], timeout_s=timeout_s,
+        )  # fmt: skip
+
     def exec(self, container: str, *command: str) -> str:
         """Run a command in a running container and return its standard output."""
         return self._call("exec", container, *command)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgha.errors import PghaError
+from pgha.node.data import initialised
 from pgha.node.docker import Container, Docker
 from pgha.node.ports import Listener, listeners
 from pgha.render.compose import STACK_COMPONENTS, stack_name
@@ -24,9 +25,11 @@ def gather(topology: Topology, node: Node, docker: Docker) -> dict[str, Any]:
     Keys: ``docker`` (version or None), ``problems`` (list of sentences), ``stacks``
     (``{stack: {service: state}}``), ``images`` (``{reference: "present"|"archive"|"missing"}``),
     ``listeners`` (``[{port, address, process}]`` of ports that none of our running stacks owns),
-    ``networks`` (``{name: [subnet]}``) and ``free_bytes`` on the file system of the data.
+    ``networks`` (``{name: [subnet]}``), ``free_bytes`` on the file system of the data, and
+    ``data`` (:func:`pgha.node.data.initialised`).
     """
     facts: dict[str, Any] = {"docker": None, "problems": [], "stacks": {}, "images": {}}
+    facts["data"] = initialised(topology)
     facts["networks"] = {}
     facts["free_bytes"] = free_bytes(DATA_ROOT)
     try:

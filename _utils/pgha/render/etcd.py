@@ -6,6 +6,7 @@ ignored without a word, so the tests start a real etcd with it where one is inst
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -32,12 +33,42 @@ def files(topology: Topology, node: Node, secrets: Secrets) -> list[ManagedFile]
     ]
     if not topology.runs(node, "etcd"):
         return client
-    text = yaml.safe_dump(config(topology, node), sort_keys=False, width=1000)
     return [
-        ManagedFile(f"{directory}/etcd.yml", text, 0o644, ROOT, ROOT, False, COMPONENT),
+        config_file(topology, node),
         *client,
         *certificate_files(secrets, "etcd-server", directory, "server", ETCD, COMPONENT),
     ]
+
+
+def config_file(
+    topology: Topology, node: Node, first_start: Mapping[str, str] | None = None
+) -> ManagedFile:
+    """etcd.yml as declared, or with other words for the first start with an empty directory.
+
+    Args:
+        first_start: ``initial-cluster`` and ``initial-cluster-state`` of this one start, as
+            `joining` or `founding` give them.
+    """
+    content = {**config(topology, node), **(first_start or {})}
+    text = yaml.safe_dump(content, sort_keys=False, width=1000)
+    path = f"{config_directory(topology, COMPONENT)}/etcd.yml"
+    return ManagedFile(path, text, 0o644, ROOT, ROOT, False, COMPONENT)
+
+
+def joining(members: Mapping[str, str]) -> dict[str, str]:
+    """The words for a member that was announced to a living cluster.
+
+    Args:
+        members: peer address of every member by name, the new one included; etcd compares them
+            with the cluster's own list.
+    """
+    return {"initial-cluster": _as_text(members), "initial-cluster-state": "existing"}
+
+
+def founding(topology: Topology, voters: Sequence[str]) -> dict[str, str]:
+    """The words for members that begin a new etcd cluster together."""
+    members = {name: peer_url(topology, topology.node(name)) for name in voters}
+    return {"initial-cluster": _as_text(members), "initial-cluster-state": "new"}
 
 
 def config(topology: Topology, node: Node) -> dict[str, Any]:
@@ -75,7 +106,7 @@ def initial_cluster(topology: Topology, node: Node) -> str:
     names = topology.voters
     if node.name in topology.learners:
         names += topology.learners[: topology.learners.index(node.name) + 1]
-    return ",".join(f"{name}={peer_url(topology, topology.node(name))}" for name in names)
+    return _as_text({name: peer_url(topology, topology.node(name)) for name in names})
 
 
 def client_url(topology: Topology, node: Node) -> str:
@@ -91,6 +122,10 @@ def peer_url(topology: Topology, node: Node) -> str:
 def voter_urls(topology: Topology) -> list[str]:
     """The client addresses of all voters; a learner refuses requests, so clients get only these."""
     return [client_url(topology, topology.node(name)) for name in topology.voters]
+
+
+def _as_text(members: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={url}" for name, url in members.items())
 
 
 def _urls(topology: Topology, node: Node) -> dict[str, str]:

@@ -25,12 +25,14 @@ class Gateway:
         self.members = members
         self.first: dict[str, list[Reply]] = {}
         self.quorum = True
+        self.is_learner = False
 
     def routes(self) -> dict[str, Route]:
         return {
             "POST /v3/kv/range": self._answer("range", lambda _: {}),
             "POST /v3/cluster/member/list": self._answer("list", self._list),
             "POST /v3/cluster/member/add": self._answer("add", self._add),
+            "POST /v3/cluster/member/promote": self._answer("promote", self._promote),
             "POST /v3/cluster/member/remove": self._answer("remove", self._remove),
             "POST /v3/maintenance/status": lambda _: (200, self._status()),
         }
@@ -56,12 +58,20 @@ class Gateway:
         self.members.append(added)
         return {"member": added, "members": self.members}
 
+    def _promote(self, body: Any) -> dict[str, Any]:
+        for member in self.members:
+            if member["ID"] == body["ID"]:
+                member.pop("isLearner", None)
+        return {"members": self.members}
+
     def _remove(self, body: Any) -> dict[str, Any]:
         self.members[:] = [member for member in self.members if member["ID"] != body["ID"]]
         return {"members": self.members}
 
     def _status(self) -> dict[str, Any]:
-        leader = {"leader": HEADER["member_id"]} if self.quorum else {}
+        leader: dict[str, Any] = {"leader": HEADER["member_id"]} if self.quorum else {}
+        if self.is_learner:
+            leader["isLearner"] = True
         return {"header": HEADER, "version": "3.5.16", "dbSize": "20480", **leader}
 
 

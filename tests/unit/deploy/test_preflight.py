@@ -21,6 +21,7 @@ def fit(**changes: Any) -> dict[str, Any]:
         "listeners": [],
         "networks": {"coolify": ["10.0.0.0/24"]},
         "free_bytes": 50 * 1024**3,
+        "data": {"etcd": True, "postgresql": True},
         **changes,
     }
 

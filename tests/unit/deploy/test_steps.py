@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pgha.deploy import steps
+from pgha.deploy import etcd, steps
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import Applied
 from pgha.deploy.leftovers import etcd_leftovers
@@ -30,7 +30,8 @@ def run_of(fleet: FakeFleet, *, live: bool, current: bool = True, test: bool = F
             "stacks": {
                 name: dict.fromkeys(stack_containers(part), "running") if live else {}
                 for name, part in stacks.items()
-            }
+            },
+            "data": {"etcd": live, "postgresql": live},
         }
         for host, stacks in names.items()
     }
@@ -53,7 +54,7 @@ def fleet() -> FakeFleet:
     return FakeFleet(
         {
             "coolify.converge": converge,
-            "etcd_cluster.wait_quorum": True,
+            "etcd_cluster.wait_quorum": list(CLUSTER.voters),
             "patroni.wait_leader": "postgres-node-1",
             "patroni.wait_streaming": True,
             "patroni.status": {"leader": "postgres-node-2"},
@@ -65,13 +66,13 @@ def fleet() -> FakeFleet:
 
 def test_running_cluster_makes_no_request_to_coolify(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=True)
-    for step in (steps.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
+    for step in (etcd.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
         assert step(run) == {}
     assert "coolify.converge" not in fleet.functions()
 
 
 def test_voters_start_together_and_learners_after_quorum(fleet: FakeFleet) -> None:
-    changes = steps.run_etcd(run_of(fleet, live=False, current=False))
+    changes = etcd.run_etcd(run_of(fleet, live=False, current=False))
     assert len(changes) == len(CLUSTER.nodes)
     order = [name for name in fleet.functions() if name != "saltutil.sync_all"]
     assert order == [
@@ -126,6 +127,21 @@ def test_lost_leader_is_started_again_before_anybody_waits_for_a_new_one(fleet: 
     assert fleet.asked[1][0] != leader.host
 
 
+def test_leader_is_asked_for_where_patroni_runs(fleet: FakeFleet) -> None:
+    run = run_of(fleet, live=True)
+    run.facts[CLUSTER.nodes[0].host]["stacks"] = {}
+    steps.run_leader(run)
+    assert fleet.asked[-1][0] == (CLUSTER.nodes[1].host,)
+
+
+def test_of_stopped_members_those_with_data_start_together(fleet: FakeFleet) -> None:
+    run = run_of(fleet, live=False)
+    for node in CLUSTER.nodes[1:]:
+        run.facts[node.host]["data"] = {"etcd": True, "postgresql": True}
+    steps.run_leader(run)
+    assert fleet.asked[0][2]["nodes"] == [node.name for node in CLUSTER.nodes[1:]]
+
+
 def test_stopped_stack_is_named_to_coolify_as_not_running(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=True)
     node = CLUSTER.nodes[2]
@@ -153,7 +169,7 @@ def test_failed_state_is_an_error_with_server_and_comment(fleet: FakeFleet) -> N
 
 def test_plan_touches_nothing(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=False, current=False, test=True)
-    for step in (steps.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
+    for step in (etcd.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
         assert step(run)
     assert all(asked[2]["test"] for asked in fleet.asked if asked[1] == "coolify.converge")
     assert not {"patroni.wait_leader", "etcd_cluster.wait_quorum"} & set(fleet.functions())

@@ -1,0 +1,90 @@
+"""
+This server's copy of the database while nobody serves it: how far it goes, and stopping whoever
+writes to it.
+
+Loaded on every minion; the verbs are the steps of ``postgres.recover_etcd`` and
+``postgres.recover_survivors``.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from pgha.errors import PghaError
+    from pgha.node import data, stopping
+    from pgha.node import position as reading
+    from pgha.node.docker import Docker
+    from pgha.topology import Topology
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error.name
+
+__virtualname__ = "postgres_data"
+
+
+def __virtual__():
+    if MISSING:
+        return False, f"Python package {MISSING} is missing; install requirements/salt.txt"
+    return __virtualname__
+
+
+def position(cluster=None):
+    """
+    Return how far this server's data directory goes, None when there is none: ``system`` (the
+    database's identifier), ``state``, ``timeline``, ``lsn`` (bytes, end of the last valid WAL
+    record), ``last_commit`` and ``history``. PostgreSQL need not run; nothing is changed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postgres_data.position
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _here(cluster) as (topology, _):
+        if not data.initialised(topology)["postgresql"]:
+            return None
+        return reading.position(topology, Docker())
+
+
+def stop(components="patroni", cluster=None):
+    """
+    Stop the containers of this server's stacks in Docker, without asking Coolify, and return their
+    names. They stay stopped, also over a restart of the server, until a deploy or a recovery
+    starts them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-2.lan postgres_data.stop patroni,etcd
+
+    components
+        Any of etcd, patroni, router, as a list or separated by commas. Defaults to patroni.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    wanted = components.split(",") if isinstance(components, str) else components
+    with _here(cluster) as (topology, node):
+        docker = Docker()
+        return [
+            name
+            for component in wanted
+            for name in stopping.stop_stack(topology, node, component, docker)
+        ]
+
+
+@contextmanager
+def _here(cluster):
+    """The topology and this node; what goes wrong becomes one sentence for the operator."""
+    try:
+        topology = Topology.from_pillar(__pillar__, cluster)
+        yield topology, topology.node(__grains__["id"])
+    except (PghaError, OSError) as err:
+        raise CommandExecutionError(str(err)) from err

@@ -1,0 +1,86 @@
+"""Rows written without a pause from outside the servers; is each acknowledged one still there?"""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+import psycopg
+
+from tests.support.lab import Lab
+
+TABLE = "acknowledged"
+
+
+class Writes:
+    """Inserts numbers through every router's port 5432 until the block ends.
+
+    ``acknowledged`` are the numbers whose commit was confirmed; ``gap_s`` is the longest time
+    between two confirmations.
+    """
+
+    def __init__(
+        self, lab: Lab, servers: list[str] | None = None, acknowledged: list[int] | None = None
+    ) -> None:
+        self._lab = lab
+        self._servers = servers or lab.servers
+        self.acknowledged: list[int] = acknowledged or []
+        self.gap_s = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+
+    def __enter__(self) -> Writes:
+        with self._connect() as connection:
+            connection.execute(f"DROP TABLE IF EXISTS {TABLE}")
+            connection.execute(f"CREATE TABLE {TABLE} (number int PRIMARY KEY)")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    def missing(self) -> set[int]:
+        """Numbers that were acknowledged and are not in the table."""
+        with self._connect() as connection:
+            found = {row[0] for row in connection.execute(f"SELECT number FROM {TABLE}")}
+        return set(self.acknowledged) - found
+
+    def _write(self) -> None:
+        number = 0
+        last = time.monotonic()
+        while not self._stop.is_set():
+            try:
+                with self._connect() as connection:
+                    while not self._stop.is_set():
+                        number += 1
+                        connection.execute(f"INSERT INTO {TABLE} VALUES (%s)", [number])
+                        self.acknowledged.append(number)
+                        self.gap_s = max(self.gap_s, time.monotonic() - last)
+                        last = time.monotonic()
+                        self._stop.wait(0.005)
+            except psycopg.Error:
+                self._stop.wait(0.1)
+
+    def _connect(self) -> psycopg.Connection[tuple[int]]:
+        addresses = ",".join(self._lab.address(server) for server in self._servers)
+        return psycopg.connect(
+            host=addresses,
+            port=5432,
+            dbname="application",
+            user="app_user",
+            password=self._lab.read_secret("postgresql/app_password.txt"),
+            sslmode="require",
+            connect_timeout=2,
+            autocommit=True,
+            tcp_user_timeout=3000,
+        )
