@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import contextmanager
+from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
 try:
     from pgha.errors import NotFoundError, PghaError
-    from pgha.patroni import access, dynamic, rollout, waits
+    from pgha.node import room
+    from pgha.patroni import access, dynamic, gate, reinit, restart, rollout, waits
     from pgha.patroni import status as brief
-    from pgha.pg import probe
+    from pgha.pg import basebackup, probe
     from pgha.pg.settings import member_settings
     from pgha.render import patroni as declared
     from pgha.render.accounts import MONITOR
+    from pgha.render.places import data_directory
     from pgha.topology import Topology
 
     MISSING = None
@@ -29,7 +32,7 @@ except ImportError as error:
     MISSING = error.name
 
 __virtualname__ = "patroni"
-__func_alias__ = {"reload_": "reload"}
+__func_alias__ = {"reload_": "reload", "reinit_": "reinit", "restart_": "restart"}
 
 
 def __virtual__():
@@ -299,6 +302,142 @@ def wait_streaming(members=(), deadline=120, cluster=None):
         return waits.wait_streaming(
             topology, here, lambda node: access.client_for(topology, node), deadline, members
         )
+
+
+def restart_(node=None, deadline=120, cluster=None):
+    """
+    Restart PostgreSQL on a node that waits for a restart, and wait until it leads or streams as
+    before. Returns what it is like then, None when it does not wait for a restart.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt builder.lan patroni.restart
+
+    node
+        Name or host. Defaults to this server.
+    deadline
+        Seconds. Defaults to 120.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, asked = _asked(node, cluster)
+    password = _password("restapi")
+    with _operator_errors():
+        return restart.restart_pending(
+            topology, asked, lambda each: access.client_for(topology, each, password), deadline
+        )
+
+
+def wait_ready(node=None, deadline=120, cluster=None):
+    """
+    Wait until a node leads and takes writes, or streams on its leader's timeline without lag.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt builder.lan patroni.wait_ready
+
+    node
+        Name or host. Defaults to this server.
+    deadline
+        Seconds. Defaults to 120.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, asked = _asked(node, cluster)
+    with _operator_errors():
+        return gate.wait_ready(
+            topology, asked, lambda each: access.client_for(topology, each), deadline
+        )
+
+
+def reinit_(node=None, confirm=None, wait=True, test=False, cluster=None):
+    """
+    Throw a replica's data away and copy the leader's; refuses the leader, and the last healthy
+    replica unless confirmed. Returns what the replica is like when it streams again.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-2.lan patroni.reinit
+
+    node
+        Name or host. Defaults to this server; only there can be checked whether the copy fits.
+    confirm
+        Name of the cluster, to build the only healthy replica anew.
+    wait
+        Wait until it streams again. Defaults to True; ``patroni.reinit_progress`` shows how far
+        it is.
+    test
+        Only say what would be done. Defaults to False.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, asked = _asked(node, cluster)
+    password, monitor = _password("restapi"), _password("monitor")
+    with _operator_errors():
+        # A plan loses nothing, so it needs no confirmation.
+        confirmed = topology.cluster if test else confirm
+        begun = reinit.plan(
+            topology, asked, lambda each: access.client_for(topology, each), confirmed
+        )
+        if not begun.resumed and asked.host == __grains__["id"]:
+            _require_room(topology, asked, begun.leader, monitor)
+        if test or (begun.resumed and not wait):
+            return begun.as_dict()
+        if not begun.resumed:
+            access.client_for(topology, asked, password).reinitialize()
+        if not wait:
+            return begun.as_dict()
+        return reinit.wait(
+            lambda: _reinit_seen(topology, asked, monitor),
+            reinit.Watch(begun.before),
+            f"the copy of {begun.leader} on {asked.name}",
+        )
+
+
+def reinit_progress(node=None, cluster=None):
+    """
+    Return how far the copy of the leader on a replica is: state, copied and total bytes, whether
+    the replica streams.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-2.lan patroni.reinit_progress
+
+    node
+        Name or host. Defaults to this server.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, asked = _asked(node, cluster)
+    monitor = _password("monitor")
+    with _operator_errors():
+        return _reinit_seen(topology, asked, monitor)
+
+
+def _reinit_seen(topology, node, monitor):
+    return reinit.observe(
+        topology,
+        node,
+        lambda each: access.client_for(topology, each),
+        lambda leader: basebackup.copy_for(
+            member_settings(topology, leader, MONITOR, monitor), node.ip
+        ),
+    )
+
+
+def _require_room(topology, node, leader, monitor):
+    settings = member_settings(topology, topology.node(leader), MONITOR, monitor)
+    data = Path(data_directory(topology, "postgresql"))
+    needed = basebackup.databases_size(settings)
+    reinit.require_room(node, needed, room.free_bytes(data), room.used_bytes(data))
 
 
 def _asked(node, cluster):

@@ -45,10 +45,12 @@ def run_operation(
 
 def make_operation(opts: Opts, pillar: Mapping[str, Any], cluster: str | None) -> Operation:
     """The context of one run; raises ConfigurationError for a wrong pillar."""
+    progress = Progress()
     return Operation(
         topology=Topology.from_pillar(pillar, cluster),
         fleet=SaltFleet(opts),
-        step=Progress().step,
+        step=progress.step,
+        say=progress.say,
         test=bool(opts["test"]),
         state_dir=state_directory(opts),
     )

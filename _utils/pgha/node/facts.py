@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from pgha.errors import PghaError
 from pgha.node.docker import Container, Docker
 from pgha.node.ports import Listener, listeners
+from pgha.node.room import free_bytes
 from pgha.render.compose import STACK_COMPONENTS, stack_name
 from pgha.topology import Node, Topology
 
@@ -75,13 +75,6 @@ def image_references(topology: Topology) -> list[str]:
 def archive(reference: str) -> Path:
     """Where the archive of an image is kept on each server: ``/`` and ``:`` become ``_``."""
     return IMAGE_ARCHIVES / (reference.replace("/", "_").replace(":", "_") + ".tar")
-
-
-def free_bytes(path: Path) -> int:
-    """Free bytes for non-root on the file system that holds ``path`` or its nearest parent."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
 
 
 def component_ports(topology: Topology) -> Mapping[str, frozenset[int]]:

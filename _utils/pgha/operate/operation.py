@@ -14,6 +14,7 @@ from pgha.errors import RefusedError
 from pgha.topology import Topology
 
 Step = Callable[[str], AbstractContextManager[None]]
+Say = Callable[[str], None]
 
 STATE_DIR = Path("/var/lib/pgha-state")
 
@@ -28,6 +29,7 @@ class Operation:
         step: context manager that shows what is being done and how long it took.
         test: only say what would be done; nothing is touched.
         state_dir: the state directory on the Salt master.
+        say: show a line between two steps: a plan, or how far a long step is.
     """
 
     topology: Topology
@@ -35,6 +37,7 @@ class Operation:
     step: Step
     test: bool = False
     state_dir: Path = STATE_DIR
+    say: Say = lambda text: None
 
     @property
     def hosts(self) -> list[str]:

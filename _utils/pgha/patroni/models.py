@@ -71,7 +71,9 @@ class MemberStatus:
     """``GET /patroni``: the member's own state, read from PostgreSQL at this moment.
 
     ``role`` is ``primary`` or ``replica``; ``server_version`` is text such as ``16.14``;
-    ``pending_restart_reason`` is ``{parameter: {"old_value": ..., "new_value": ...}}``.
+    ``pending_restart_reason`` is ``{parameter: {"old_value": ..., "new_value": ...}}``;
+    ``replication_state`` is ``streaming`` on a replica that receives WAL; ``position`` is the WAL
+    position in bytes that a leader has written or a replica has replayed.
     """
 
     name: str
@@ -85,10 +87,13 @@ class MemberStatus:
     pending_restart_reason: Mapping[str, Mapping[str, Any]]
     paused: bool
     system_identifier: str | None
+    replication_state: str | None = None
+    position: int | None = None
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> MemberStatus:
         patroni = raw.get("patroni") or {}
+        wal = raw.get("xlog") or {}
         return cls(
             name=str(patroni.get("name", "")),
             state=str(raw.get("state") or "unknown"),
@@ -101,6 +106,8 @@ class MemberStatus:
             pending_restart_reason=raw.get("pending_restart_reason") or {},
             paused=bool(raw.get("pause")),
             system_identifier=raw.get("database_system_identifier"),
+            replication_state=raw.get("replication_state"),
+            position=_number(wal.get("location", wal.get("replayed_location"))),
         )
 
 
