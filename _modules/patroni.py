@@ -19,6 +19,7 @@ try:
     from pgha.errors import NotFoundError, PghaError
     from pgha.node import room
     from pgha.patroni import access, dynamic, gate, reinit, restart, rollout, waits
+    from pgha.patroni import outlook as looking_ahead
     from pgha.patroni import status as brief
     from pgha.pg import basebackup, probe
     from pgha.pg.settings import member_settings
@@ -203,8 +204,9 @@ def config_rollout(changes=None, deadline=30, cluster=None):
     """
     Wait until every member runs with changed parameters or says that it must restart for them.
 
-    Returns ``pending_restart`` ({member: {parameter: {old_value, new_value}}}), ``advice`` (what
-    to run for them, or an empty text) and ``late`` (a sentence per member that is behind).
+    Returns ``pending_restart`` ({member: {parameter: {old_value, new_value}}}), ``leader`` (its
+    name), ``advice`` (what to run for them, or an empty text) and ``late`` (a sentence per member
+    that is behind).
 
     CLI Example:
 
@@ -232,9 +234,40 @@ def config_rollout(changes=None, deadline=30, cluster=None):
         )
         return {
             "pending_restart": taken.reasons,
+            "leader": taken.leader,
             "advice": rollout.restart_advice(topology, taken),
             "late": list(taken.late),
         }
+
+
+def outlook(cluster=None):
+    """
+    Return what a deploy would change in the dynamic configuration (``changes``, with the context
+    that PostgreSQL gives each parameter), what this server's PostgreSQL must restart for
+    (``pending``) and who leads. Never fails: ``error`` says why something is unknown.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan patroni.outlook
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, here = _asked(None, cluster)
+    # Before the first deploy there is no password, and no PostgreSQL to ask either.
+    monitor = ((__pillar__.get("pgha") or {}).get("passwords") or {}).get("monitor", "")
+    with _operator_errors():
+        return looking_ahead.outlook(
+            topology,
+            here,
+            access.client_for(topology, here),
+            declared.dynamic_config(topology),
+            lambda node, names: probe.setting_contexts(
+                member_settings(topology, node, MONITOR, monitor), names
+            ),
+        )
 
 
 def reload_(node=None, cluster=None):

@@ -3,13 +3,15 @@
 # The first failed step ends the run; run again after mending its cause, finished steps are no-ops.
 {% set steps = [
   ('The pillar, the servers and Coolify are fit', 'checked'),
+  ('The impact of every change is known', 'planned'),
   ('Passwords and certificates exist on the Salt master', 'secrets_present'),
   ('Every server has its files, images and hostname', 'servers_configured'),
   ('etcd has quorum and its learners', 'etcd_running'),
   ('PostgreSQL has a leader', 'leader_running'),
-  ('Every other node streams', 'replicas_running'),
   ('Settings, roles and databases are as declared', 'database_configured'),
+  ('Every other node streams', 'replicas_running'),
   ('Every server has a router', 'routers_running'),
+  ('Nothing runs as it was before a change', 'rolled'),
   ('Services tagged postgresql know the hostname', 'applications_told'),
   ('Every server writes and every replica shows it', 'proved'),
 ] %}

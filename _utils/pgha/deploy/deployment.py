@@ -20,11 +20,21 @@ class Deployment(Operation):
     Attributes:
         facts: :func:`pgha.node.facts.gather` per minion id, filled by the check.
         survey: ``coolify.survey`` of the controller, filled by the check.
+        outlook: ``patroni.outlook`` per minion id, filled by the check.
+        leader: name of the leader when it was last looked for.
+        pending: stacks whose containers are older than the text that Coolify holds.
+        stale: names of the nodes whose etcd must restart for its files.
+        restarts: whether members may wait for a restart, so that they must be asked.
         keep: what must live as long as the run, such as its lock.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     survey: dict[str, Any] = field(default_factory=dict)
+    outlook: dict[str, Any] = field(default_factory=dict)
+    leader: str | None = None
+    pending: set[str] = field(default_factory=set)
+    stale: set[str] = field(default_factory=set)
+    restarts: bool = False
     keep: list[object] = field(default_factory=list)
 
     def is_live(self, node: Node, component: str) -> bool:
@@ -70,6 +80,7 @@ class Deployment(Operation):
             test=self.test,
             timeout_s=60,
         )
+        self.pending |= set(answer["pending_recreate"])
         return _stack_changes(answer)
 
 

@@ -6,11 +6,14 @@ deadline for what it caused. None of them assumes that an earlier run ended.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pgha.deploy.deployment import Deployment, single_state
 from pgha.deploy.fleet import applied_changes, values
-from pgha.errors import FailedError
+from pgha.render.files import reload_action
+from pgha.roll.plan import known_leader
+from pgha.roll.run import recreate_the_unwell
 from pgha.topology import Node
 
 QUORUM_DEADLINE_S = 90
@@ -30,7 +33,20 @@ def configure_servers(deployment: Deployment) -> dict[str, Any]:
             test=deployment.test,
             pillar={"cluster": deployment.topology.cluster},
         )
-        return applied_changes(results)
+        changes = applied_changes(results)
+        _note_changed_files(deployment, changes)
+        return changes
+
+
+def _note_changed_files(deployment: Deployment, changes: Mapping[str, Any]) -> None:
+    """What the roll has to look at: etcd's start-time files, and Patroni's, which may ask for a
+    restart of PostgreSQL."""
+    for host, states in changes.items():
+        paths = [path for state in states.values() for path in state]
+        node = deployment.topology.node(host)
+        if any("/etcd/" in path and reload_action("etcd", path) == "restart" for path in paths):
+            deployment.stale |= {node.name} if deployment.is_live(node, "etcd") else set()
+        deployment.restarts |= any(path.endswith("/patroni.yml") for path in paths)
 
 
 def run_etcd(deployment: Deployment) -> dict[str, Any]:
@@ -67,14 +83,16 @@ def _run_learner(
 def run_leader(deployment: Deployment) -> dict[str, Any]:
     """A leader exists: the running one, else the node where the cluster is initialised first."""
     topology = deployment.topology
+    live = [node for node in topology.nodes if deployment.is_live(node, "patroni")]
     with deployment.step("PostgreSQL has a leader"):
-        if not any(deployment.is_live(node, "patroni") for node in topology.nodes):
+        changes = {}
+        if not live:
             changes = deployment.converge_stacks([topology.preferred_primary], "patroni")
-        else:
-            changes = {}
         if not deployment.test:
-            deployment.ask_one(
-                topology.nodes[0].host if changes == {} else topology.preferred_primary.host,
+            # A server whose Patroni does not run knows no leader.
+            asked = live[0] if live else topology.preferred_primary
+            deployment.leader = deployment.ask_one(
+                asked.host,
                 "patroni.wait_leader",
                 deadline=LEADER_DEADLINE_S,
                 timeout_s=LEADER_DEADLINE_S + 30,
@@ -87,6 +105,7 @@ def run_replicas(deployment: Deployment) -> dict[str, Any]:
     topology = deployment.topology
     with deployment.step(f"{len(topology.nodes) - 1} replicas stream"):
         changes = deployment.converge_stacks(topology.nodes, "patroni")
+        changes |= recreate_the_unwell(deployment)
         if not deployment.test:
             _wait(
                 deployment, topology.preferred_primary, "patroni.wait_streaming",
@@ -98,36 +117,19 @@ def run_replicas(deployment: Deployment) -> dict[str, Any]:
 def configure_database(deployment: Deployment) -> tuple[dict[str, Any], list[str]]:
     """Dynamic configuration, roles and databases, on the leader; returns changes and comments."""
     with deployment.step("settings, roles and databases are as declared"):
-        leader = leader_host(deployment)
+        leader = known_leader(deployment)
         if leader is None:
             return {}, ["no leader yet, so nothing to compare with"] if deployment.test else []
+        host = deployment.topology.node(leader).host
         results = deployment.fleet.apply(
-            [leader],
+            [host],
             "postgres.leader",
             test=deployment.test,
             pillar={"cluster": deployment.topology.cluster},
         )
         changes = applied_changes(results)
-        comments = [
-            comment
-            for result in results.values()
-            for comment in result.comments.values()
-            if "restart" in comment
-        ]
-        return changes, comments
-
-
-def leader_host(deployment: Deployment) -> str | None:
-    """Minion id of the leader as the members see it; ``None`` when no member knows one."""
-    answers = deployment.fleet.ask(
-        deployment.hosts, "patroni.status", cluster=deployment.topology.cluster
-    )
-    for answer in answers.values():
-        if answer.value and answer.value.get("leader"):
-            return deployment.topology.node(answer.value["leader"]).host
-    if deployment.test:
-        return None
-    raise FailedError("no member of the cluster knows a leader; see `pgha-logs patroni` on a node")
+        deployment.restarts |= bool(changes)
+        return changes, []
 
 
 def run_routers(deployment: Deployment) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def _target(operation: Operation, node: str | None) -> Node:
     if not node:
         names = ", ".join(f"{each.name} ({each.host})" for each in operation.topology.nodes)
         raise ConfigurationError(
-            [f"which replica? Name one of {names}: NODE=... (make), or pillar '{{\"node\": ...}}'"]
+            [f"Which replica? Name one of {names}: NODE=... (make), or pillar '{{\"node\": ...}}'"]
         )
     return operation.topology.node(node)
 

@@ -73,7 +73,7 @@ def _following(
     leader = client_for(topology.node(cluster.leader.name)).member()
     if own.timeline != leader.timeline:
         return Pending(f"{node.name} is on timeline {own.timeline}, the leader {leader.timeline}")
-    lag = max(0, (leader.position or 0) - (own.position or 0))
+    lag = max(0, (leader.wal_position or 0) - (own.wal_position or 0))
     if lag > topology.maximum_lag_on_failover:
         return Pending(f"{node.name} is {lag} bytes behind its leader")
     return _ready(own, "replica", lag)

@@ -71,9 +71,9 @@ class MemberStatus:
     """``GET /patroni``: the member's own state, read from PostgreSQL at this moment.
 
     ``role`` is ``primary`` or ``replica``; ``server_version`` is text such as ``16.14``;
-    ``pending_restart_reason`` is ``{parameter: {"old_value": ..., "new_value": ...}}``;
-    ``replication_state`` is ``streaming`` on a replica that receives WAL; ``position`` is the WAL
-    position in bytes that a leader has written or a replica has replayed.
+    ``pending_restart_reason`` is ``{parameter: {"old_value": ..., "new_value": ...}}``,
+    ``wal_position`` bytes since the beginning of the WAL: written by the leader, received or
+    replayed by a replica. ``replication_state`` is ``streaming`` on a replica that receives WAL.
     """
 
     name: str
@@ -87,13 +87,12 @@ class MemberStatus:
     pending_restart_reason: Mapping[str, Mapping[str, Any]]
     paused: bool
     system_identifier: str | None
+    wal_position: int | None = None
     replication_state: str | None = None
-    position: int | None = None
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> MemberStatus:
         patroni = raw.get("patroni") or {}
-        wal = raw.get("xlog") or {}
         return cls(
             name=str(patroni.get("name", "")),
             state=str(raw.get("state") or "unknown"),
@@ -106,8 +105,8 @@ class MemberStatus:
             pending_restart_reason=raw.get("pending_restart_reason") or {},
             paused=bool(raw.get("pause")),
             system_identifier=raw.get("database_system_identifier"),
+            wal_position=_position(raw.get("xlog") or {}),
             replication_state=raw.get("replication_state"),
-            position=_number(wal.get("location", wal.get("replayed_location"))),
         )
 
 
@@ -139,6 +138,12 @@ def _lag(raw: Mapping[str, Any]) -> int | None:
     # Received but not replayed WAL is lag as well: an application reading there sees old rows.
     candidates = (_number(raw.get("replay_lag")), _number(raw.get("lag")))
     return next((lag for lag in candidates if lag is not None), None)
+
+
+def _position(xlog: Mapping[str, Any]) -> int | None:
+    named = ("location", "received_location", "replayed_location")
+    positions = [place for name in named if (place := _number(xlog.get(name))) is not None]
+    return max(positions, default=None)
 
 
 def _number(value: object) -> int | None:

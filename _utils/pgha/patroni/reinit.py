@@ -120,7 +120,7 @@ def _look(
     cluster = client.cluster()
     own = client.member()
     seen |= {"state": own.state, "timeline": own.timeline, "started": own.postmaster_start_time}
-    seen["position"] = own.position
+    seen["position"] = own.wal_position
     missing = not_streaming(cluster, node.name)
     if own.state != "running" or own.replication_state != "streaming":
         missing = f"{node.name} is {own.state}"
