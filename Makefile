@@ -23,6 +23,15 @@ dev-postgresql-status: setup ## Show the cluster; exit status 1 when it is not h
 dev-postgresql-reinit: setup ## Copy the leader to a replica anew: NODE=app-server-2.lan [CONFIRM=cluster]
 	@tools/orchestrate reinit node="$(NODE)" confirm="$(CONFIRM)"
 
+.PHONY: dev-postgresql-switchover
+dev-postgresql-switchover: setup ## Make another node the leader, clients wait: TARGET_NODE= FORCE=1 DRY_RUN=1
+	@tools/orchestrate switchover target_node="$${TARGET_NODE:-}" force="$${FORCE:-}"
+
+.PHONY: dev-postgresql-failover
+dev-postgresql-failover: setup ## Promote a node when the leader is dead: TARGET_NODE= CONFIRM= DRY_RUN=1
+	@tools/orchestrate failover target_node="$${TARGET_NODE:-}" confirm="$${CONFIRM:-}" \
+	  ask="Rows that the dead leader had not sent are lost."
+
 .PHONY: dev-up
 dev-up: setup ## Start the lab: four servers, the Salt master, the Coolify stand-in
 	@$(LAB) up
@@ -66,6 +75,10 @@ test-integration: setup ## Deploy, deploy again, change, break: on a lab instanc
 .PHONY: test-fault
 test-fault: setup ## Slow fault scenarios on a lab of their own
 	@$(PYTHON) -m pytest tests/integration -m fault --timeout 900
+
+.PHONY: bench-switchover
+bench-switchover: setup ## Ten switchovers under 50 pooled clients, and the write gap on 5432
+	@$(PYTHON) -m tests.support.bench_switchover
 
 ## Building
 .PHONY: images

@@ -18,8 +18,11 @@ from salt.exceptions import CommandExecutionError
 try:
     from pgha.errors import NotFoundError, PghaError
     from pgha.node import room
-    from pgha.patroni import access, dynamic, gate, reinit, restart, rollout, waits
-    from pgha.patroni import outlook as looking_ahead
+    from pgha.operate.handover import Limits, hand_over
+    from pgha.operate.promote import promote
+    from pgha.operate.reach import Reach
+    from pgha.operate.standing import node_standing
+    from pgha.patroni import access, dynamic, reinit, rollout, waits
     from pgha.patroni import status as brief
     from pgha.pg import basebackup, probe
     from pgha.pg.settings import member_settings
@@ -33,7 +36,7 @@ except ImportError as error:
     MISSING = error.name
 
 __virtualname__ = "patroni"
-__func_alias__ = {"reload_": "reload", "reinit_": "reinit", "restart_": "restart"}
+__func_alias__ = {"reload_": "reload", "reinit_": "reinit"}
 
 
 def __virtual__():
@@ -240,36 +243,6 @@ def config_rollout(changes=None, deadline=30, cluster=None):
         }
 
 
-def outlook(cluster=None):
-    """
-    Return what a deploy would change in the dynamic configuration (``changes``, with the context
-    that PostgreSQL gives each parameter), what this server's PostgreSQL must restart for
-    (``pending``) and who leads. Never fails: ``error`` says why something is unknown.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt controller.lan patroni.outlook
-
-    cluster
-        Name of the cluster. Defaults to the only one.
-    """
-    topology, here = _asked(None, cluster)
-    # Before the first deploy there is no password, and no PostgreSQL to ask either.
-    monitor = ((__pillar__.get("pgha") or {}).get("passwords") or {}).get("monitor", "")
-    with _operator_errors():
-        return looking_ahead.outlook(
-            topology,
-            here,
-            access.client_for(topology, here),
-            declared.dynamic_config(topology),
-            lambda node, names: probe.setting_contexts(
-                member_settings(topology, node, MONITOR, monitor), names
-            ),
-        )
-
-
 def reload_(node=None, cluster=None):
     """
     Make a node's Patroni read its configuration file again; it does so within moments.
@@ -337,53 +310,83 @@ def wait_streaming(members=(), deadline=120, cluster=None):
         )
 
 
-def restart_(node=None, deadline=120, cluster=None):
+def standing(cluster=None):
     """
-    Restart PostgreSQL on a node that waits for a restart, and wait until it leads or streams as
-    before. Returns what it is like then, None when it does not wait for a restart.
+    Return what a change of the leader must know of this server: ``patroni.status`` with
+    ``replicas`` (lag in bytes of each, as the leader measures it) and ``pool_paused``.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt builder.lan patroni.restart
+        salt '*' patroni.standing
 
-    node
-        Name or host. Defaults to this server.
-    deadline
-        Seconds. Defaults to 120.
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    topology, asked = _asked(node, cluster)
-    password = _password("restapi")
+    topology, here = _asked(None, cluster)
     with _operator_errors():
-        return restart.restart_pending(
-            topology, asked, lambda each: access.client_for(topology, each, password), deadline
-        )
+        return node_standing(topology, here, {"monitor": _password("monitor")})
 
 
-def wait_ready(node=None, deadline=120, cluster=None):
+def switchover(leader, target, force=False, pause_limit=5, cluster=None):
     """
-    Wait until a node leads and takes writes, or streams on its leader's timeline without lag.
+    Hold the clients of all pools, have the leader hand over, let them go when every router leads to
+    the new one. Returns ``old``, ``new``, ``timeline_before``, ``timeline_after``, ``held_ms``,
+    ``phases`` (milliseconds) and ``errors``.
+
+    The orchestration ``postgres.switchover`` calls this; it also judges who may lead, takes the
+    cluster's lock and starts the guards that let clients go when this process dies.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt builder.lan patroni.wait_ready
+        salt builder.lan patroni.switchover postgres-node-1 target=app-server-2.lan
 
-    node
-        Name or host. Defaults to this server.
-    deadline
-        Seconds. Defaults to 120.
+    leader
+        Name or host of the node that leads now.
+    target
+        Name or host of the node that is to lead.
+    force
+        Go on although a pool cannot be held or transactions stay open. Defaults to False.
+    pause_limit
+        Seconds that running transactions may take to end. Defaults to 5.
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    topology, asked = _asked(node, cluster)
+    topology, old = _asked(leader, cluster)
+    _, new = _asked(target, cluster)
     with _operator_errors():
-        return gate.wait_ready(
-            topology, asked, lambda each: access.client_for(topology, each), deadline
+        passwords = {name: _password(name) for name in ("restapi", "monitor", "pgbouncer")}
+        limits = Limits(pause_s=float(pause_limit), force=bool(force))
+        return dataclasses.asdict(hand_over(Reach(topology, passwords), old, new, limits))
+
+
+def failover(target, deadline=70, cluster=None):
+    """
+    Have Patroni promote a node because the leader is dead, and return the name of the node that
+    leads then. Rows that the dead leader had not sent are lost; the orchestration
+    ``postgres.failover`` asks before it calls this.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-2.lan patroni.failover target=postgres-node-2
+
+    target
+        Name or host.
+    deadline
+        Seconds to wait for a leader. Defaults to 70.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, new = _asked(target, cluster)
+    with _operator_errors():
+        client = access.client_for(topology, new, _password("restapi"))
+        return promote(
+            client, topology, new, lambda node: access.client_for(topology, node), deadline
         )
 
 

@@ -150,14 +150,35 @@ def apply_databases(cluster=None):
         return converge.apply_databases(_leader(topology), _database(topology))
 
 
-def _leader(topology):
+def checkpoint(timeout=300, cluster=None):
+    """
+    Have this server's PostgreSQL write all changed pages to disk and return the seconds it took.
+    Its shutdown is short right after that.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-1.lan postgres_db.checkpoint timeout=60
+
+    timeout
+        Seconds. Defaults to 300.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        topology = Topology.from_pillar(__pillar__, cluster)
+        return probe.checkpoint(_leader(topology, float(timeout)))
+
+
+def _leader(topology, timeout=APPLY_TIMEOUT_S):
     """This server's PostgreSQL as superuser; it must be the leader's."""
     return member_settings(
         topology,
         topology.node(__grains__["id"]),
         SUPERUSER,
         _secret("passwords", "superuser"),
-        timeout_s=APPLY_TIMEOUT_S,
+        timeout_s=timeout,
     )
 
 

@@ -20,6 +20,12 @@ The images of the cluster's stacks are in Docker:
 Processes here resolve the service hostname to the router of this server:
   postgres_node.hostname_present:
     - cluster: {{ cluster | json }}
+
+No client of the pool is held by an interrupted run:
+  postgres_pool.resumed:
+    - cluster: {{ cluster | json }}
+    - require:
+      - postgres_node: The configuration files, certificates and wrappers are as declared
 {% else %}
 This server is no node of the cluster:
   test.nop

@@ -10,6 +10,8 @@ from salt.exceptions import CommandExecutionError
 FUNCTIONS = (
     "coolify.version", "coolify.survey", "coolify.converge", "coolify.tag_clients",
     "patroni.status", "patroni.wait_leader", "patroni.wait_streaming",
+    "patroni.standing", "patroni.switchover", "patroni.failover",
+    "postgres_pool.paused", "postgres_pool.resume", "postgres_pool.guard", "postgres_db.checkpoint",
     "etcd_cluster.status", "etcd_cluster.wait_quorum",
     "postgres_node.facts", "postgres_node.prove", "postgres_node.routes",
 )  # fmt: skip
@@ -18,7 +20,7 @@ STATES = (
     "coolify.service_running", "coolify.service_absent",
     "patroni.config_present", "etcd_cluster.member_present",
     "postgres_db.roles_present", "postgres_db.databases_present",
-    "postgres_node.files_present", "postgres_node.images_present",
+    "postgres_node.files_present", "postgres_node.images_present", "postgres_pool.resumed",
 )  # fmt: skip
 
 
@@ -32,7 +34,14 @@ def test_every_state_is_loaded(caller: Any) -> None:
 
 def test_every_function_can_be_documented(caller: Any) -> None:
     """A signature that cannot be inspected breaks `salt '*' sys.argspec` and with it the API."""
-    for module in ("coolify", "patroni", "etcd_cluster", "postgres_node", "postgres_db"):
+    for module in (
+        "coolify",
+        "patroni",
+        "etcd_cluster",
+        "postgres_node",
+        "postgres_db",
+        "postgres_pool",
+    ):
         assert caller.cmd("sys.argspec", module)
 
 
@@ -51,7 +60,7 @@ def test_node_sls_renders_for_a_node(caller: Any) -> None:
     functions = {
         next(key for key in state if not key.startswith("__")) for state in states.values()
     }
-    assert functions == {"postgres_node"}
+    assert functions == {"postgres_node", "postgres_pool"}
 
 
 def test_plan_of_a_server_touches_nothing(caller: Any) -> None:

@@ -46,7 +46,7 @@ def _look(deployment: Deployment) -> list[str]:
     with ThreadPoolExecutor(max_workers=4) as pool:
         clocks = pool.submit(ask, deployment.minions, "postgres_node.clock")
         facts = pool.submit(ask, deployment.hosts, "postgres_node.facts", cluster=cluster)
-        outlook = pool.submit(ask, deployment.hosts, "patroni.outlook", cluster=cluster)
+        outlook = pool.submit(ask, deployment.hosts, "postgres_roll.outlook", cluster=cluster)
         survey = pool.submit(
             ask, [deployment.controller], "coolify.survey", cluster=cluster, timeout_s=60
         )

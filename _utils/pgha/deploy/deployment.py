@@ -20,7 +20,7 @@ class Deployment(Operation):
     Attributes:
         facts: :func:`pgha.node.facts.gather` per minion id, filled by the check.
         survey: ``coolify.survey`` of the controller, filled by the check.
-        outlook: ``patroni.outlook`` per minion id, filled by the check.
+        outlook: ``postgres_roll.outlook`` per minion id, filled by the check.
         leader: name of the leader when it was last looked for.
         pending: stacks whose containers are older than the text that Coolify holds.
         stale: names of the nodes whose etcd must restart for its files.

@@ -24,9 +24,10 @@ def gather(topology: Topology, node: Node, docker: Docker) -> dict[str, Any]:
 
     Keys: ``docker`` (version or None), ``problems`` (list of sentences), ``stacks``
     (``{stack: {service: state}}``), ``ids`` (``{stack: [container id]}``), ``stale`` (components
-    that run with an older configuration than the one on disk and do not reload it), ``images`` (``{reference: "present"|"archive"|"missing"}``),
-    ``listeners`` (``[{port, address, process}]`` of ports that none of our running stacks owns),
-    ``networks`` (``{name: [subnet]}``) and ``free_bytes`` on the file system of the data.
+    that run with an older configuration than the one on disk and do not reload it), ``images``
+    (``{reference: "present"|"archive"|"missing"}``), ``listeners`` (``[{port, address, process}]``
+    of ports that none of our running stacks owns), ``networks`` (``{name: [subnet]}``) and
+    ``free_bytes`` on the file system of the data.
     """
     facts: dict[str, Any] = {"docker": None, "problems": [], "stacks": {}, "images": {}}
     facts |= {"networks": {}, "ids": {}, "stale": []}

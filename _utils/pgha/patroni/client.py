@@ -109,11 +109,30 @@ class PatroniClient:
         """
         self._change("POST", "/reinitialize", {"force": True})
 
+    def switchover(self, leader: str, candidate: str, timeout_s: float) -> str:
+        """Have the leader hand over to a candidate; asked of the leader.
+
+        Patroni answers when it is over (or after 20 s), with a text; what really happened is seen
+        in the roles.
+        """
+        body = {"leader": leader, "candidate": candidate}
+        return self._change("POST", "/switchover", body, timeout_s).text
+
+    def failover(self, candidate: str, timeout_s: float) -> str:
+        """Have a candidate take over from a dead leader; asked of any member."""
+        return self._change("POST", "/failover", {"candidate": candidate}, timeout_s).text
+
     def _read(self, path: str) -> Answer:
         return self._accepted(self._endpoint.request("GET", path), f"GET {path}")
 
-    def _change(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
-        answer = self._endpoint.request(method, path, body)
+    def _change(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> Answer:
+        answer = self._endpoint.request(method, path, body, timeout_s)
         return self._accepted(answer, f"{method} {path}")
 
     def _accepted(self, answer: Answer, request: str) -> Answer:

@@ -99,9 +99,9 @@ def observe(
 ) -> dict[str, Any]:
     """How far a node is, JSON-ready; says what it cannot find out instead of raising.
 
-    Keys: node, state, streams (from the leader on its timeline), missing (why it does not), timeline,
-    started (of its PostgreSQL), position (WAL replayed, bytes), copied_bytes and total_bytes of a
-    copy under way (None when there is none).
+    Keys: node, state, streams (from the leader on its timeline), missing (why it does not),
+    timeline, started (of its PostgreSQL), position (WAL replayed, bytes), copied_bytes and
+    total_bytes of a copy under way (None when there is none).
     """
     seen: dict[str, Any] = {"node": node.name, "state": "unknown", "streams": False}
     seen |= {"timeline": None, "started": None, "position": None}

@@ -19,8 +19,8 @@ def node_status(topology: Topology, node: Node, client: PatroniClient) -> dict[s
     ``/cluster`` (etcd's view) and ``/patroni`` (PostgreSQL's own answer) are asked at the same
     time: when PostgreSQL hangs only the second one does, and the first still shows the members.
     Keys: cluster, node, role, state, timeline, lag_bytes, leader, members, pending_restart,
-    pending_restart_reason, paused, postgresql_version, patroni_version, postmaster_start_time,
-    error (a sentence, or None when all is well).
+    pending_restart_reason, paused, nofailover (the tag), wal_position, postgresql_version,
+    patroni_version, postmaster_start_time, error (a sentence, or None when all is well).
     """
     answers = in_parallel({"cluster": lambda: _of_cluster(client), "own": lambda: _of_self(client)})
     cluster, own = answers["cluster"], answers["own"]
@@ -96,6 +96,8 @@ def _unknown(topology: Topology, node: Node) -> dict[str, Any]:
         "pending_restart": False,
         "pending_restart_reason": {},
         "paused": False,
+        "nofailover": False,
+        "wal_position": None,
         "postgresql_version": None,
         "patroni_version": None,
         "postmaster_start_time": None,
@@ -117,6 +119,7 @@ def _from_cluster(topology: Topology, node: Node, cluster: Cluster) -> dict[str,
             timeline=member.timeline,
             lag_bytes=member.lag_bytes,
             pending_restart=member.pending_restart,
+            nofailover=bool(member.tags.get("nofailover")),
         )
     return known
 
@@ -133,6 +136,7 @@ def _from_self(own: MemberStatus, brief: dict[str, Any]) -> dict[str, Any]:
             name: dict(why) for name, why in own.pending_restart_reason.items()
         },
         "paused": brief["paused"] or own.paused,
+        "wal_position": own.wal_position,
         "postgresql_version": own.server_version,
         "patroni_version": own.patroni_version,
         "postmaster_start_time": own.postmaster_start_time,

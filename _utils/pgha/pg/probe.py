@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from pgha.errors import RefusedError
@@ -13,6 +14,11 @@ SELECT pg_is_in_recovery(), current_setting('server_version'),
        pg_postmaster_start_time()::text, inet_server_addr()::text,
        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
             ELSE pg_current_wal_lsn() END::text
+"""
+
+_LAGS = """
+SELECT application_name, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)
+  FROM pg_stat_replication WHERE state = 'streaming'
 """
 
 _SETTINGS = "SELECT name, setting, unit FROM pg_settings WHERE name = ANY(%s)"
@@ -45,6 +51,25 @@ def setting_contexts(settings: ConnectSettings, names: list[str]) -> dict[str, t
     with session(settings) as connection:
         rows = connection.execute(_CONTEXTS, (names,)).fetchall()
     return {name: (value, context) for name, value, context in rows}
+
+
+def replica_lags(settings: ConnectSettings) -> dict[str, int | None]:
+    """``{member: bytes that it has not replayed}`` of every replica that streams from a leader.
+
+    None while a replica has not reported yet. etcd's figures are up to ``loop_wait`` old for each
+    member, which on a busy cluster looks like a lag that nobody has.
+    """
+    with session(settings) as connection:
+        rows = connection.execute(_LAGS).fetchall()
+    return {name: None if lag is None else int(lag) for name, lag in rows}
+
+
+def checkpoint(settings: ConnectSettings) -> float:
+    """Write every changed page to disk, as a superuser; returns the seconds it took."""
+    started = time.monotonic()
+    with session(settings, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+    return time.monotonic() - started
 
 
 def require_leader(connection: Connection, settings: ConnectSettings) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from pgha.errors import FailedError, PghaError, RefusedError
 from pgha.pg.heartbeat import INTERVAL_S, new_token, wait_token, write_token
 from pgha.pg.settings import ConnectSettings, member_settings
+from pgha.pool.console import pool_paused
 from pgha.render.accounts import MONITOR
 from pgha.render.places import CONFIG_ROOT
 from pgha.topology import Node, Topology
@@ -22,6 +23,10 @@ from pgha.transport import in_parallel
 from pgha.wait import Pending, poll
 
 ATTEMPT_TIMEOUT_S = 5.0
+PAUSED = (
+    "the pool of {host} is paused: a switchover is running, or one was interrupted and its guard "
+    "lets the clients go within half a minute; at once: `salt {host} postgres_pool.resume`"
+)
 Outcome = dict[str, Any]
 
 
@@ -99,6 +104,10 @@ def check(
         return _address(write_token(routes.pool(first), f"{node.name} (pool)", new_token()))
 
     outcomes = in_parallel({"read_write": lambda: _outcome(write), "pool": lambda: _outcome(pool)})
+    if not outcomes["pool"]["ok"] and pool_paused(
+        topology, node, password, config_root=config_root
+    ):
+        outcomes["pool"]["error"] = PAUSED.format(host=node.host)
     left = max(until - time.monotonic(), 1.0)
     written = token if outcomes["read_write"]["ok"] else None
     outcomes["read_only"] = _outcome(lambda: _read(routes, written, left))

@@ -34,7 +34,7 @@ def session(settings: ConnectSettings, *, autocommit: bool = False) -> Iterator[
     """
     deadline = time.monotonic() + settings.timeout_s
     connection = _connect(settings, autocommit)
-    watchdog = _Watchdog(connection, max(deadline - time.monotonic(), 0.01))
+    watchdog = Watchdog(connection, max(deadline - time.monotonic(), 0.01))
     try:
         with watchdog, connection:
             yield connection
@@ -80,7 +80,7 @@ def _reason(err: psycopg.Error) -> str:
     return lines[0].removeprefix("connection failed: ").rstrip(".") if lines else "no reason given"
 
 
-class _Watchdog:
+class Watchdog:
     """Shuts a connection's socket down after some seconds; ``fired`` tells that it did."""
 
     def __init__(self, connection: Connection, seconds: float) -> None:

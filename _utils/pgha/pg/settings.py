@@ -16,6 +16,8 @@ class ConnectSettings:
 
     Args:
         where: the server's name in error sentences.
+        address: connect here while the certificate is verified against ``host``; a router is asked
+            this way past the hosts file.
         ca_file: with it the server's certificate and name are verified (``verify-full``).
         connect_timeout_s: at least 2, psycopg's own minimum.
         timeout_s: bound of a whole `pgha.pg.session.session`, connecting included.
@@ -28,6 +30,7 @@ class ConnectSettings:
     password: str | None = field(repr=False)
     database: str = AUTH_DATABASE
     where: str = ""
+    address: str | None = None
     ca_file: str | None = None
     connect_timeout_s: int = 2
     timeout_s: float = 5.0
@@ -45,6 +48,7 @@ class ConnectSettings:
         """Keyword arguments of ``psycopg.connect``; holds the password."""
         return {
             "host": self.host,
+            **({"hostaddr": self.address} if self.address else {}),
             "port": self.port,
             "user": self.user,
             "password": self.password,

@@ -1,10 +1,10 @@
 """What each change of the declaration means for a running cluster; pure.
 
 The classes, from harmless to felt: ``none`` and ``reload`` are felt by nobody; ``replica restart``
-ends the read-only sessions of one server after the other; ``router restart`` ends the sessions that
-go through one server's router, one server after the other; ``switchover`` moves the leader while the
-pools hold their clients, and ends read-write sessions that bypass them; ``leader restart`` does the
-same without moving it.
+ends the read-only sessions of one server after the other; ``router restart`` ends the sessions
+that go through one server's router, one server after the other; ``switchover`` moves the leader
+while the pools hold their clients, and ends read-write sessions that bypass them; ``leader
+restart`` does the same without moving it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def of_settings(changes: Mapping[str, Mapping[str, Any]]) -> list[Impact]:
     """The impact of each change of the dynamic configuration.
 
     Args:
-        changes: ``{dotted key: {"old", "new", "context"}}`` as ``patroni.outlook`` returns them;
-            ``context`` is None for what is not a parameter of PostgreSQL.
+        changes: ``{dotted key: {"old", "new", "context"}}`` as ``postgres_roll.outlook`` returns
+            them; ``context`` is None for what is not a parameter of PostgreSQL.
     """
     return [_of_setting(key, change) for key, change in sorted(changes.items())]
 

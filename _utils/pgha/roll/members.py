@@ -10,7 +10,7 @@ from typing import Any
 
 from pgha.deploy.deployment import Deployment
 from pgha.errors import FailedError
-from pgha.operate.switchover import switch_over
+from pgha.operate.switchover import prepare, switch_over
 from pgha.roll.moves import Kind, Member, Move, all_moves, next_move
 from pgha.roll.stacks import nodes_pending, recreate
 
@@ -75,30 +75,40 @@ def _make(deployment: Deployment, move: Move) -> tuple[dict[str, Any], list[str]
     if move.kind is Kind.SWITCHOVER:
         outcome = switch_over(deployment)
         return outcome.changes, outcome.report
+    report: list[str] = []
+    if move.kind is Kind.RESTART_LEADER:
+        prepare(deployment, deployment.topology.node(move.name), force=False)
     with deployment.step(f"{move} and serves again"):
         if move.kind is Kind.RECREATE:
             _recreate(deployment, move)
         else:
-            _restart(deployment, move)
-    return {_key(move): {"old": ", ".join(move.why) or "old containers", "new": _new(move)}}, []
+            report = _restart(deployment, move)
+    return {_key(move): _change(move)}, report
 
 
-def _restart(deployment: Deployment, move: Move) -> None:
+def _restart(deployment: Deployment, move: Move) -> list[str]:
     host = deployment.topology.node(move.name).host
-    deployment.ask_one(
+    done = deployment.ask_one(
         host,
-        "patroni.restart",
+        "postgres_roll.restart",
         deadline=RESTART_DEADLINE_S,
         hold=move.kind is Kind.RESTART_LEADER,
         timeout_s=RESTART_DEADLINE_S + 30,
     )
+    if not done or "held_ms" not in done:
+        return []
+    held = done["held_ms"] / 1000
+    return [f"{move.name} restarted as leader; clients of the pools waited at most {held:.2f} s."]
 
 
 def _recreate(deployment: Deployment, move: Move) -> None:
     node = deployment.topology.node(move.name)
     recreate(deployment, node, "patroni")
     deployment.ask_one(
-        node.host, "patroni.wait_ready", deadline=READY_DEADLINE_S, timeout_s=READY_DEADLINE_S + 30
+        node.host,
+        "postgres_roll.wait_ready",
+        deadline=READY_DEADLINE_S,
+        timeout_s=READY_DEADLINE_S + 30,
     )
 
 
@@ -106,8 +116,10 @@ def _key(move: Move) -> str:
     return f"PostgreSQL on {move.name}"
 
 
-def _new(move: Move) -> str:
-    return "recreated" if move.kind is Kind.RECREATE else "restarted"
+def _change(move: Move) -> dict[str, str]:
+    if move.kind is Kind.RECREATE:
+        return {"old": "old containers", "new": "recreated"}
+    return {"old": f"old {', '.join(move.why)}", "new": "restarted"}
 
 
 def _unsettled(move: Move) -> str:

@@ -77,7 +77,8 @@ def waiting(**more: Any) -> Restarting:
 def test_member_that_waits_is_restarted_and_seen_back() -> None:
     members = waiting()
     back = restarted(members)
-    assert back and (back["pending_restart_reason"], members.posted) == ({}, [REPLICA])
+    assert back
+    assert (back["pending_restart_reason"], members.posted) == ({}, [REPLICA])
 
 
 def test_member_that_does_not_wait_is_left_alone() -> None:

@@ -26,7 +26,7 @@ def deployment(silent: tuple[str, ...] = (), **replies: Any) -> tuple[Deployment
             "saltutil.refresh_pillar": True,
             "postgres_node.clock": 100.1,
             "postgres_node.facts": fit(),
-            "patroni.outlook": QUIET,
+            "postgres_roll.outlook": QUIET,
             "coolify.survey": SURVEY,
             **replies,
         },
@@ -78,7 +78,7 @@ def test_what_an_earlier_run_left_is_noted() -> None:
             "postgres_node.facts": lambda minion, **kw: fit(
                 stale=["etcd"] if minion == "builder.lan" else []
             ),
-            "patroni.outlook": {**QUIET, "pending": reason},
+            "postgres_roll.outlook": {**QUIET, "pending": reason},
             "coolify.survey": {"stacks": {"c-n-router": stack}, "problems": []},
         }
     )
@@ -87,6 +87,8 @@ def test_what_an_earlier_run_left_is_noted() -> None:
 
 
 def test_first_deploy_has_nothing_to_roll() -> None:
-    run, _ = deployment(**{"patroni.outlook": {**QUIET, "leader": None, "error": "no Patroni"}})
+    run, _ = deployment(
+        **{"postgres_roll.outlook": {**QUIET, "leader": None, "error": "no Patroni"}}
+    )
     check(run)
     assert (run.stale, run.pending, run.restarts) == (set(), set(), False)

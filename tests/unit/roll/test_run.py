@@ -40,8 +40,10 @@ class World:
         self.fleet = FakeFleet(
             {
                 "patroni.config_rollout": self.rollout,
-                "patroni.restart": self.restart,
-                "patroni.wait_ready": {},
+                "postgres_roll.restart": self.restart,
+                "postgres_roll.wait_ready": {},
+                "postgres_pool.guard": 1,
+                "postgres_db.checkpoint": 0.1,
                 "coolify.converge": self.converge,
                 "postgres_node.wait_recreated": ["new"],
                 "postgres_node.restart": ["etcd-x"],
@@ -58,11 +60,11 @@ class World:
             "late": [],
         }
 
-    def restart(self, minion: str, **_: Any) -> dict[str, Any]:
+    def restart(self, minion: str, **keywords: Any) -> dict[str, Any]:
         name = CLUSTER.node(minion).name
         if name not in self.stuck:
             self.reasons.pop(name, None)
-        return {}
+        return {"held_ms": 900} if keywords["hold"] else {}
 
     def converge(self, minion: str, **keywords: Any) -> dict[str, Any]:
         (component,), (node,) = keywords["components"], keywords["nodes"]
@@ -89,7 +91,7 @@ class World:
         for minions, function, keywords in self.fleet.asked:
             if function == "coolify.converge":
                 found.append(f"recreate {keywords['components'][0]} {keywords['nodes'][0]}")
-            elif function in ("patroni.restart", "postgres_node.restart"):
+            elif function in ("postgres_roll.restart", "postgres_node.restart"):
                 hold = " holding" if keywords.get("hold") else ""
                 found.append(f"restart {CLUSTER.node(minions[0]).name}{hold}")
             elif function in ("switch_over", "postgres_node.prove"):
@@ -148,7 +150,8 @@ def test_raised_setting_rolls_replicas_then_the_former_leader(world: World) -> N
 
 def test_lowered_setting_restarts_the_leader_in_place_first(world: World) -> None:
     world.reasons = {name: dict(LOWERED) for name in NAMES}
-    run.roll(deployment(world, restarts=True))
+    _, (told,) = run.roll(deployment(world, restarts=True))
+    assert "waited at most 0.90 s" in told
     assert world.touched()[0] == f"restart {NAMES[0]} holding"
     assert "switch_over" not in world.touched()
     assert len(world.touched()) == len(NAMES)
@@ -162,7 +165,9 @@ def test_member_that_still_waits_after_its_restart_ends_the_roll(world: World) -
 
 
 def test_member_that_does_not_come_back_ends_the_roll(world: World) -> None:
-    world.fleet.replies["patroni.restart"] = Answer(error="Gave up waiting for postgres-node-2")
+    world.fleet.replies["postgres_roll.restart"] = Answer(
+        error="Gave up waiting for postgres-node-2"
+    )
     with pytest.raises(FailedError, match="Gave up waiting"):
         run.roll(deployment(world, restarts=True))
     assert world.touched() == [f"restart {NAMES[1]}"]

@@ -1,0 +1,108 @@
+"""
+The pool of a server (PgBouncer) beside its router: is it paused, let its clients go on, and the
+guard that does so when a switchover dies while it holds them.
+
+Loaded on every minion. The cluster is the pillar (``postgresql_*``), the server is the node whose
+``host`` is this minion's id.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from salt.exceptions import CommandExecutionError
+
+try:
+    from pgha.errors import NotFoundError, PghaError
+    from pgha.pool import guard as guarding
+    from pgha.pool.console import console_settings, pool_paused
+    from pgha.topology import Topology
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error.name
+
+__virtualname__ = "postgres_pool"
+
+
+def __virtual__():
+    if MISSING:
+        return False, f"Python package {MISSING} is missing; install requirements/salt.txt"
+    return __virtualname__
+
+
+def paused(cluster=None):
+    """
+    Return whether this server's pool holds its clients (``PAUSE`` of PgBouncer), None when there is
+    no pool that answers.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postgres_pool.paused
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        topology = Topology.from_pillar(__pillar__, cluster)
+        return pool_paused(topology, topology.node(__grains__["id"]), _password("monitor"))
+
+
+def resume(cluster=None):
+    """
+    Let the clients of this server's pool go on; returns False when they were not held.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postgres_pool.resume
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        return guarding.resume(_console(cluster))
+
+
+def guard(cluster=None):
+    """
+    Start a process that lets the clients of this server's pool go when they have been held for
+    longer than a switchover may last, whatever became of it. Returns its id; it ends by itself.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' postgres_pool.guard
+
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        return guarding.start(_console(cluster))
+
+
+def _console(cluster):
+    topology = Topology.from_pillar(__pillar__, cluster)
+    return console_settings(topology, topology.node(__grains__["id"]), _password("pgbouncer"))
+
+
+def _password(name):
+    passwords = (__pillar__.get("pgha") or {}).get("passwords") or {}
+    if name not in passwords:
+        raise NotFoundError(
+            f"{__grains__['id']} has no secrets in its pillar; run the deploy from the Salt "
+            "master, which generates them, or check ext_pillar there."
+        )
+    return passwords[name]
+
+
+@contextmanager
+def _operator_errors():
+    try:
+        yield
+    except PghaError as err:
+        raise CommandExecutionError(str(err)) from err
