@@ -57,6 +57,7 @@ def _look(deployment: Deployment) -> list[str]:
         minion: _offset(answer) for minion, answer in clocks.result().items() if answer.value
     }
     problems = preflight.problems(deployment.topology, deployment.facts, offsets)
+    problems += preflight.version_problems(deployment.topology, deployment.outlook)
     return problems + _coolify_problems(deployment, survey.result()[deployment.controller])
 
 

@@ -26,12 +26,15 @@ def outlook(
 
     Keys: leader (a member's name), pending (``{parameter: {"old_value", "new_value"}}`` that this
     node's PostgreSQL must restart for), changes (``{dotted key: {"old", "new", "context"}}`` that
-    the dynamic configuration needs; see `pgha.roll.impact.of_settings`), error.
+    the dynamic configuration needs; see `pgha.roll.impact.of_settings`), version (text such as
+    ``16.14``), error.
     """
-    seen: dict[str, Any] = {"leader": None, "pending": {}, "changes": {}, "error": None}
+    seen: dict[str, Any] = {"leader": None, "pending": {}, "changes": {}}
+    seen |= {"version": None, "error": None}
     try:
         brief = node_status(topology, node, client)
         seen |= {"leader": brief["leader"], "pending": brief["pending_restart_reason"]}
+        seen["version"] = brief["postgresql_version"]
         changes = plan_config(client.config(), declared).changes
         seen["changes"] = _with_contexts(node, changes, contexts_of)
     except PghaError as error:

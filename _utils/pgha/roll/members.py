@@ -6,28 +6,41 @@ goes on with what is left, and a failover in the middle changes the order and no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pgha.deploy.deployment import Deployment
 from pgha.errors import FailedError
 from pgha.operate.switchover import prepare, switch_over
 from pgha.roll.moves import Kind, Member, Move, all_moves, next_move
+from pgha.roll.plan import settings_changes
 from pgha.roll.stacks import nodes_pending, recreate
 
 RESTART_DEADLINE_S = 300
 """A shutdown checkpoint on a slow disk, and the replay of what it missed."""
 READY_DEADLINE_S = 300
+TAKEN_DEADLINE_S = 30
 LOOK_TIMEOUT_S = 30
 
 
-def look(deployment: Deployment) -> list[Member]:
+def look(deployment: Deployment, changes: Mapping[str, Any] | None = None) -> list[Member]:
     """Every member as it is now, in declared order.
+
+    Args:
+        changes: settings that were just changed; every member must have taken them, or wait for a
+            restart because of them, within some seconds.
 
     Raises:
         FailedError: a member does not answer, or nobody leads; a roll needs all of them.
     """
     node = deployment.topology.nodes[0]
-    seen = deployment.ask_one(node.host, "patroni.config_rollout", timeout_s=LOOK_TIMEOUT_S)
+    seen = deployment.ask_one(
+        node.host,
+        "patroni.config_rollout",
+        changes=dict(changes or {}),
+        deadline=TAKEN_DEADLINE_S,
+        timeout_s=TAKEN_DEADLINE_S + LOOK_TIMEOUT_S,
+    )
     if seen["late"] or seen["leader"] is None:
         why = " ".join(seen["late"]) or "no member leads."
         raise FailedError(
@@ -57,7 +70,7 @@ def roll_members(deployment: Deployment) -> tuple[dict[str, Any], list[str]]:
     changes: dict[str, Any] = {}
     report: list[str] = []
     made: list[Move] = []
-    members = look(deployment)
+    members = look(deployment, settings_changes(deployment))
     if moves := all_moves(members):
         deployment.say("Order: " + "; ".join(map(str, moves)))
     while move := next_move(members):

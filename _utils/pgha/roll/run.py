@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pgha.deploy.deployment import Deployment
@@ -32,10 +33,10 @@ def roll(deployment: Deployment) -> tuple[dict[str, Any], list[str]]:
     """
     if not _is_due(deployment):
         return {}, []
+    if deployment.topology.rolling == MANUAL:
+        return {}, _left_to_the_operator(deployment, _present(deployment))
     if deployment.test:
         return _planned(deployment)
-    if deployment.topology.rolling == MANUAL:
-        return {}, _left_to_the_operator(deployment)
     changes = etcd.roll_etcd(deployment)
     report: list[str] = []
     if deployment.restarts or nodes_pending(deployment, "patroni"):
@@ -80,20 +81,24 @@ def _planned(deployment: Deployment) -> tuple[dict[str, Any], list[str]]:
     }
     for node in nodes_pending(deployment, "router"):
         changes[f"router of {node.name}"] = {"old": "old text", "new": "would be recreated"}
-    if deployment.topology.rolling == MANUAL and changes:
-        return {}, _left_to_the_operator(deployment)
     return changes, []
 
 
 def planned_moves(deployment: Deployment) -> list[Move]:
     """The moves that the present declaration will need, from what the check saw."""
+    return all_moves(_members_after_the_change(deployment))
+
+
+def _present(deployment: Deployment) -> list[Member]:
+    if deployment.test:
+        return _members_after_the_change(deployment)
+    return members.look(deployment) if deployment.restarts else []
+
+
+def _members_after_the_change(deployment: Deployment) -> list[Member]:
     leader = known_leader(deployment)
     if leader is None:
         return []
-    return all_moves(_members_after_the_change(deployment, leader))
-
-
-def _members_after_the_change(deployment: Deployment, leader: str) -> list[Member]:
     wanted = {
         key.rpartition(".")[2]: {"old_value": change["old"], "new_value": change["new"]}
         for key, change in settings_changes(deployment).items()
@@ -106,12 +111,17 @@ def _members_after_the_change(deployment: Deployment, leader: str) -> list[Membe
     return members.members_of(deployment, reasons, leader)
 
 
-def _left_to_the_operator(deployment: Deployment) -> list[str]:
+def _left_to_the_operator(deployment: Deployment, present: Sequence[Member]) -> list[str]:
     what = [f"the containers of {name}" for name in sorted(deployment.pending)]
     what += [f"etcd on {name}" for name in sorted(deployment.stale)]
-    if deployment.restarts:
-        what.append("PostgreSQL on the members that wait for it (`patronictl list`)")
+    what += [
+        f"PostgreSQL on {member.name} ({', '.join(sorted(member.reasons))})"
+        for member in present
+        if member.reasons
+    ]
+    if not what:
+        return []
     return [
-        f"postgresql_rolling is manual, so these still run as before: {', '.join(what)}. "
+        f"postgresql_rolling is manual, so a restart is due and was not made: {', '.join(what)}. "
         'Run the deploy with pillar=\'{"postgresql_rolling": "auto"}\' to roll them.'
     ]

@@ -15,7 +15,9 @@ from tests.support.clusters import topology
 from tests.support.fake_fleet import FakeFleet
 from tests.unit.deploy.test_preflight import fit
 
-QUIET: dict[str, Any] = {"leader": "postgres-node-1", "pending": {}, "changes": {}, "error": None}
+QUIET: dict[str, Any] = {
+    "leader": "postgres-node-1", "pending": {}, "changes": {}, "version": "16.14", "error": None,
+}  # fmt: skip
 SURVEY: dict[str, Any] = {"stacks": {}, "problems": []}
 
 
@@ -92,3 +94,9 @@ def test_first_deploy_has_nothing_to_roll() -> None:
     )
     check(run)
     assert (run.stale, run.pending, run.restarts) == (set(), set(), False)
+
+
+def test_another_major_version_is_refused_before_anything_is_touched() -> None:
+    run, _ = deployment(**{"postgres_roll.outlook": {**QUIET, "version": "15.18"}})
+    with pytest.raises(FailedError, match="postgresql_version is 16 and PostgreSQL 15 runs"):
+        check(run)

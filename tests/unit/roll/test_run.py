@@ -237,8 +237,9 @@ def test_manual_touches_nothing_and_says_what_is_due(world: World) -> None:
     changes, (told,) = run.roll(found)
     assert changes == {}
     assert "etcd on postgres-node-1" in told
+    assert "PostgreSQL on postgres-node-4 (max_connections)" in told
     assert "postgresql_rolling" in told
-    assert world.fleet.asked == []
+    assert world.touched() == []
 
 
 def outlook(**changes: Any) -> dict[str, Any]:
