@@ -11,24 +11,21 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import contextmanager
-from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
 try:
     from pgha.errors import NotFoundError, PghaError
-    from pgha.node import room
     from pgha.operate.handover import Limits, hand_over
     from pgha.operate.promote import promote
     from pgha.operate.reach import Reach
     from pgha.operate.standing import node_standing
-    from pgha.patroni import access, dynamic, reinit, rollout, waits
+    from pgha.patroni import access, dynamic, rebuild, reinit, rollout, waits
     from pgha.patroni import status as brief
-    from pgha.pg import basebackup, probe
+    from pgha.pg import probe
     from pgha.pg.settings import member_settings
     from pgha.render import patroni as declared
     from pgha.render.accounts import MONITOR
-    from pgha.render.places import data_directory
     from pgha.topology import Topology
 
     MISSING = None
@@ -414,23 +411,14 @@ def reinit_(node=None, confirm=None, wait=True, test=False, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    password, monitor = _password("restapi"), _password("monitor")
+    here = asked.host == __grains__["id"]
     with _operator_errors():
-        # A plan loses nothing, so it needs no confirmation.
-        confirmed = topology.cluster if test else confirm
-        begun = reinit.plan(
-            topology, asked, lambda each: access.client_for(topology, each), confirmed
-        )
-        if not begun.resumed and asked.host == __grains__["id"]:
-            _require_room(topology, asked, begun.leader, monitor)
-        if test or (begun.resumed and not wait):
-            return begun.as_dict()
-        if not begun.resumed:
-            access.client_for(topology, asked, password).reinitialize()
-        if not wait:
+        passwords = {name: _password(name) for name in ("restapi", "monitor")}
+        begun = rebuild.begin(topology, asked, passwords, here=here, confirm=confirm, test=test)
+        if test or not wait:
             return begun.as_dict()
         return reinit.wait(
-            lambda: _reinit_seen(topology, asked, monitor),
+            lambda: rebuild.seen(topology, asked, passwords["monitor"]),
             reinit.Watch(begun.before),
             f"the copy of {begun.leader} on {asked.name}",
         )
@@ -453,27 +441,8 @@ def reinit_progress(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    monitor = _password("monitor")
     with _operator_errors():
-        return _reinit_seen(topology, asked, monitor)
-
-
-def _reinit_seen(topology, node, monitor):
-    return reinit.observe(
-        topology,
-        node,
-        lambda each: access.client_for(topology, each),
-        lambda leader: basebackup.copy_for(
-            member_settings(topology, leader, MONITOR, monitor), node.ip
-        ),
-    )
-
-
-def _require_room(topology, node, leader, monitor):
-    settings = member_settings(topology, topology.node(leader), MONITOR, monitor)
-    data = Path(data_directory(topology, "postgresql"))
-    needed = basebackup.databases_size(settings)
-    reinit.require_room(node, needed, room.free_bytes(data), room.used_bytes(data))
+        return rebuild.seen(topology, asked, _password("monitor"))
 
 
 def _asked(node, cluster):

@@ -67,10 +67,8 @@ def _watch(operation: Operation, target: Node, begun: dict[str, Any]) -> dict[st
         )
         return seen
 
-    # A resumed copy has no "before": its data directory is the new one already.
-    before = None if begun["resumed"] else begun["before"]
     try:
-        return wait(look, Watch(before, operation.say), f"the copy on {target.name}")
+        return wait(look, Watch(begun["before"], operation.say), f"the copy on {target.name}")
     except CopiesFailedError as error:
         _stop(operation, target)
         raise FailedError(

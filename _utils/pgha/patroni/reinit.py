@@ -73,7 +73,8 @@ def plan(
     own = _own(client_for, node)
     leader = _leader_to_copy(topology, node, cluster, own)
     if own and own.state == CREATING:
-        return Begun(leader, own.postmaster_start_time, own.state, resumed=True)
+        # Whatever PostgreSQL starts there next is the copy.
+        return Begun(leader, None, own.state, resumed=True)
     _refuse_the_last(topology, node, cluster, confirm)
     member = cluster.member(node.name)
     state = member.state if member else "not registered"
