@@ -45,7 +45,7 @@ class Kind(str, Enum):
     RESTART = "restarts"
     RESTART_LEADER = "restarts as leader while the pools hold their clients"
     RECREATE = "is recreated"
-    SWITCHOVER = "hands over to a replica"
+    SWITCHOVER = "hands over to a replica and starts again as one"
 
 
 @dataclass(frozen=True)
@@ -135,4 +135,8 @@ def _settled(member: Member, kept: set[str], kind: Kind) -> Member:
 
 def _handed_over(members: Sequence[Member]) -> list[Member]:
     heir = next((member.name for member in members if not member.leads), None)
-    return [replace(member, leads=member.name == heir) for member in members]
+    # Patroni demotes a leader by restarting it as a replica, which settles what it waited for.
+    return [
+        replace(member, leads=member.name == heir, reasons={} if member.leads else member.reasons)
+        for member in members
+    ]

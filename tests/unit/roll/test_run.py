@@ -254,8 +254,8 @@ def test_plan_shows_impact_and_order_and_touches_nothing(world: World) -> None:
     assert lines[0].startswith("max_connections 200 -> 250: switchover (replicas restart one")
     planned, _ = run.roll(found)
     assert list(planned.values())[-2:] == [
-        {"old": None, "new": "postgres-node-1 hands over to a replica"},
-        {"old": None, "new": "postgres-node-1 restarts"},
+        {"old": None, "new": "postgres-node-4 restarts"},
+        {"old": None, "new": "postgres-node-1 hands over to a replica and starts again as one"},
     ]
     assert world.fleet.asked == []
 
