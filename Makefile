@@ -19,6 +19,10 @@ dev-postgresql-deploy: dev-up ## Bring up the lab and a whole cluster in it; run
 dev-postgresql-status: setup ## Show the cluster; exit status 1 when it is not healthy
 	@$(LAB) exec controller -- salt-run postgres.status
 
+.PHONY: dev-postgresql-reinit
+dev-postgresql-reinit: setup ## Copy the leader to a replica anew: NODE=app-server-2.lan [CONFIRM=cluster]
+	@tools/orchestrate reinit node="$(NODE)" confirm="$(CONFIRM)"
+
 .PHONY: dev-postgresql-switchover
 dev-postgresql-switchover: setup ## Make another node the leader, clients wait: TARGET_NODE= FORCE=1 DRY_RUN=1
 	@tools/orchestrate switchover target_node="$${TARGET_NODE:-}" force="$${FORCE:-}"

@@ -21,7 +21,7 @@ try:
     from pgha.operate.promote import promote
     from pgha.operate.reach import Reach
     from pgha.operate.standing import node_standing
-    from pgha.patroni import access, dynamic, rollout, waits
+    from pgha.patroni import access, dynamic, rebuild, reinit, rollout, waits
     from pgha.patroni import status as brief
     from pgha.pg import probe
     from pgha.pg.settings import member_settings
@@ -34,7 +34,7 @@ except ImportError as error:
     MISSING = error.name
 
 __virtualname__ = "patroni"
-__func_alias__ = {"reload_": "reload"}
+__func_alias__ = {"reload_": "reload", "reinit_": "reinit"}
 
 
 def __virtual__():
@@ -205,8 +205,9 @@ def config_rollout(changes=None, deadline=30, cluster=None):
     """
     Wait until every member runs with changed parameters or says that it must restart for them.
 
-    Returns ``pending_restart`` ({member: {parameter: {old_value, new_value}}}), ``advice`` (what
-    to run for them, or an empty text) and ``late`` (a sentence per member that is behind).
+    Returns ``pending_restart`` ({member: {parameter: {old_value, new_value}}}), ``leader`` (its
+    name), ``advice`` (what to run for them, or an empty text) and ``late`` (a sentence per member
+    that is behind).
 
     CLI Example:
 
@@ -233,6 +234,7 @@ def config_rollout(changes=None, deadline=30, cluster=None):
         )
         return {
             "pending_restart": taken.reasons,
+            "leader": taken.leader,
             "advice": rollout.restart_advice(topology, taken),
             "late": list(taken.late),
         }
@@ -383,6 +385,64 @@ def failover(target, deadline=70, cluster=None):
         return promote(
             client, topology, new, lambda node: access.client_for(topology, node), deadline
         )
+
+
+def reinit_(node=None, confirm=None, wait=True, test=False, cluster=None):
+    """
+    Throw a replica's data away and copy the leader's; refuses the leader, and the last healthy
+    replica unless confirmed. Returns what the replica is like when it streams again.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-2.lan patroni.reinit
+
+    node
+        Name or host. Defaults to this server; only there can be checked whether the copy fits.
+    confirm
+        Name of the cluster, to build the only healthy replica anew.
+    wait
+        Wait until it streams again. Defaults to True; ``patroni.reinit_progress`` shows how far
+        it is.
+    test
+        Only say what would be done. Defaults to False.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, asked = _asked(node, cluster)
+    here = asked.host == __grains__["id"]
+    with _operator_errors():
+        passwords = {name: _password(name) for name in ("restapi", "monitor")}
+        begun = rebuild.begin(topology, asked, passwords, here=here, confirm=confirm, test=test)
+        if test or not wait:
+            return begun.as_dict()
+        return reinit.wait(
+            lambda: rebuild.seen(topology, asked, passwords["monitor"]),
+            reinit.Watch(begun.before),
+            f"the copy of {begun.leader} on {asked.name}",
+        )
+
+
+def reinit_progress(node=None, cluster=None):
+    """
+    Return how far the copy of the leader on a replica is: state, copied and total bytes, whether
+    the replica streams.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt app-server-2.lan patroni.reinit_progress
+
+    node
+        Name or host. Defaults to this server.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    topology, asked = _asked(node, cluster)
+    with _operator_errors():
+        return rebuild.seen(topology, asked, _password("monitor"))
 
 
 def _asked(node, cluster):

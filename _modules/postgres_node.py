@@ -16,6 +16,7 @@ try:
     from pgha.model.clusters import clusters_of
     from pgha.node import aside as node_aside
     from pgha.node import facts as node_facts
+    from pgha.node import replacing
     from pgha.node.docker import Docker
     from pgha.pg import route
     from pgha.render.compose import STACK_COMPONENTS, stack_name
@@ -164,6 +165,52 @@ def set_data_aside(label, cluster=None):
         return node_aside.set_aside(topology, label, found)
 
 
+def restart(component, cluster=None):
+    """
+    Restart the containers of a component's stack on this server, as they are; returns their names.
+    For files that are read at a start only. Coolify keeps running what it ran.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt builder.lan postgres_node.restart etcd
+
+    component
+        etcd, patroni or router.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        topology, node = _here(cluster)
+        return replacing.restart(topology, node, component, Docker())
+
+
+def wait_recreated(component, before=(), deadline=300, cluster=None):
+    """
+    Wait until every container of a component's stack on this server is a new one and runs;
+    returns their ids.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt builder.lan postgres_node.wait_recreated router
+
+    component
+        etcd, patroni or router.
+    before
+        Ids of the containers that are to be replaced. Defaults to none: any that run will do.
+    deadline
+        Seconds. Defaults to 300.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _operator_errors():
+        topology, node = _here(cluster)
+        return replacing.wait_recreated(topology, node, component, before, deadline, Docker())
+
+
 def routes(cluster=None, timeout=10):
     """
     Check from this server what an application sees: a write through the hostname, a read from
@@ -202,6 +249,11 @@ def prove(cluster=None, timeout=30):
         topology = Topology.from_pillar(__pillar__, cluster)
         node = topology.node(__grains__["id"])
         return route.prove(topology, node, _monitor_password(topology), deadline_s=timeout)
+
+
+def _here(cluster):
+    topology = Topology.from_pillar(__pillar__, cluster)
+    return topology, topology.node(__grains__["id"])
 
 
 def _monitor_password(topology):

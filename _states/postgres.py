@@ -16,6 +16,7 @@ try:
     from pgha.errors import PghaError
     from pgha.operate.operation import Outcome
     from pgha.pki import ensure_pki, missing_pki
+    from pgha.roll import run as rolling
     from pgha.secrets import SecretStore
     from pgha_master import operation as running
     from pgha_master.quiet import hush_salt_at_exit
@@ -79,6 +80,11 @@ def restored(name, backup=None, cluster=None):
     return _run(name, cluster, lambda deployment: restoring.restore(deployment, backup))
 
 
+def planned(name, cluster=None):
+    """The impact of every change is shown before anything is changed."""
+    return _run(name, cluster, rolling.announce)
+
+
 def secrets_present(name, cluster=None):
     """
     Passwords, the CA and a certificate per node and component exist on the master.
@@ -116,6 +122,14 @@ def replicas_running(name, cluster=None):
 def database_configured(name, cluster=None):
     """Dynamic configuration, roles and databases are as declared."""
     return _run(name, cluster, steps.configure_database)
+
+
+def rolled(name, cluster=None):
+    """
+    Nothing runs with old settings, an old image or an old configuration: what a change needs is
+    restarted one member at a time, the leader after a switchover.
+    """
+    return _run(name, cluster, rolling.roll)
 
 
 def routers_running(name, cluster=None):

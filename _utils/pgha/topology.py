@@ -26,8 +26,10 @@ class Topology:
     """One cluster as declared. Ports are TCP, times seconds, the lag bytes.
 
     ``voters`` and ``learners`` are node names; every other node runs no etcd and is a client of the
-    voters. ``synchronous_mode`` is ``"off"``, ``"on"`` or ``"quorum"``. ``is_default`` is False for
-    the clusters that ``postgresql_clusters`` adds; their secrets live in their own folder.
+    voters. ``synchronous_mode`` is ``"off"``, ``"on"`` or ``"quorum"``. ``rolling`` is ``"auto"``
+    when a deploy restarts what a change needs, ``"manual"`` when it only says so. ``is_default``
+    is False for the clusters that ``postgresql_clusters`` adds; their secrets live in their own
+    folder.
     """
 
     cluster: str
@@ -48,6 +50,7 @@ class Topology:
     retry_timeout: int
     maximum_lag_on_failover: int
     synchronous_mode: str
+    rolling: str
     parameters: dict[str, str | int | float | bool]
     app_database: str
     app_user: str
@@ -158,6 +161,7 @@ def _build(settings: Mapping[str, Any], is_default: bool) -> Topology:
         retry_timeout=settings["patroni_retry_timeout"],
         maximum_lag_on_failover=settings["patroni_maximum_lag_on_failover"],
         synchronous_mode=str(normal_word(settings["postgresql_synchronous_mode"])),
+        rolling=settings["postgresql_rolling"],
         parameters=dict(settings["postgresql_parameters"]),
         app_database=settings["postgresql_app_database"],
         app_user=settings["postgresql_app_user"],

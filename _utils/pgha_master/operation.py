@@ -54,6 +54,7 @@ def make_operation(opts: Opts, pillar: Mapping[str, Any], cluster: str | None) -
         fleet=SaltFleet(opts),
         step=progress.step,
         show_progress=progress.show_progress,
+        say=progress.say,
         test=bool(opts["test"]),
         state_dir=state_directory(opts),
     )

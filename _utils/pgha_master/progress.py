@@ -45,6 +45,11 @@ class Progress:
             raise
         self._end("[green]✓[/]", what, started)
 
+    def say(self, text: str) -> None:
+        """Show a line of its own, also while a step runs."""
+        self._console.print(f"  {text}", markup=False)
+        sys.stderr.flush()
+
     @contextmanager
     def _running(self, what: str) -> Iterator[None]:
         if not self._console.is_terminal:

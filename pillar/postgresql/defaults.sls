@@ -16,6 +16,7 @@ patroni_loop_wait: 10
 patroni_retry_timeout: 10
 patroni_maximum_lag_on_failover: 1048576
 postgresql_synchronous_mode: 'off'
+postgresql_rolling: auto
 postgresql_parameters: {}
 postgresql_application_networks:
   - 10.0.0.0/8

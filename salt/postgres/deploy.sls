@@ -10,14 +10,16 @@
 {% set steps = [
   ('The pillar, the servers and Coolify are fit', 'checked'),
 ] + (prepare if restore else []) + [
+  ('The impact of every change is known', 'planned'),
   ('Passwords and certificates exist on the Salt master', 'secrets_present'),
   ('Every server has its files, images and hostname', 'servers_configured'),
   ('etcd has quorum and its learner', 'etcd_running'),
   ('PostgreSQL has a leader', 'leader_running'),
 ] + (fill if restore else []) + [
-  ('Every other node streams', 'replicas_running'),
   ('Settings, roles and databases are as declared', 'database_configured'),
+  ('Every other node streams', 'replicas_running'),
   ('Every server has a router', 'routers_running'),
+  ('Nothing runs as it was before a change', 'rolled'),
   ('Services tagged postgresql know the hostname', 'applications_told'),
   ('Every server writes and every replica shows it', 'proved'),
 ] %}

@@ -42,9 +42,10 @@ def test_reloadable_setting_reaches_every_member_without_a_restart(cluster: Lab)
     )
 
 
-def test_restart_class_setting_is_reported_as_pending(cluster: Lab) -> None:
+def test_restart_class_setting_is_only_reported_when_rolling_is_manual(cluster: Lab) -> None:
     started = postmaster_start_times(cluster)
-    with cluster.declared(postgresql_parameters={"max_connections": 123}):
+    parameters = {"max_connections": 123}
+    with cluster.declared(postgresql_parameters=parameters, postgresql_rolling="manual"):
         changed = cluster.deploy()
         assert changed.code == 0, changed.stdout + changed.stderr
         comments = " ".join(state["comment"] for state in changed.states.values())

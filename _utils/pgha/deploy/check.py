@@ -10,13 +10,14 @@ from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import Answer, values
 from pgha.errors import FailedError
 from pgha.recover import journal
+from pgha.roll.plan import settings_changes, stale_nodes, waiting
 
 ANSWER_TIMEOUT_S = 15
 """A loaded minion needs a few seconds to fork a job; a dead one is known after this."""
 
 
 def check(deployment: Deployment) -> None:
-    """Fill ``facts`` and ``survey``.
+    """Fill ``facts``, ``survey`` and ``outlook``, and what an earlier run left to be rolled.
 
     Raises:
         UnreachableError: minions that do not answer, all of them named.
@@ -59,23 +60,32 @@ def _look(deployment: Deployment) -> tuple[list[str], list[str]]:
     """Problems of the servers, and those that Coolify names."""
     cluster = deployment.topology.cluster
     ask = deployment.fleet.ask
-    with ThreadPoolExecutor(max_workers=3) as pool:
+    with ThreadPoolExecutor(max_workers=4) as pool:
         clocks = pool.submit(ask, deployment.minions, "postgres_node.clock")
         facts = pool.submit(ask, deployment.hosts, "postgres_node.facts", cluster=cluster)
+        outlook = pool.submit(ask, deployment.hosts, "postgres_roll.outlook", cluster=cluster)
         survey = pool.submit(
             ask, [deployment.controller], "coolify.survey", cluster=cluster, timeout_s=60
         )
     deployment.facts = values(facts.result())
+    deployment.outlook = values(outlook.result())
+    _note_what_is_due(deployment)
     offsets = {
         minion: _offset(answer) for minion, answer in clocks.result().items() if answer.value
     }
     problems = preflight.problems(deployment.topology, deployment.facts, offsets)
+    problems += preflight.version_problems(deployment.topology, deployment.outlook)
     return problems, _coolify_problems(deployment, survey.result()[deployment.controller])
 
 
 def _unfinished(deployment: Deployment) -> list[str]:
     problem = journal.problem(deployment.state_dir, deployment.topology.cluster)
     return [problem] if problem else []
+
+
+def _note_what_is_due(deployment: Deployment) -> None:
+    deployment.stale = set(stale_nodes(deployment))
+    deployment.restarts = bool(waiting(deployment) or settings_changes(deployment))
 
 
 def _offset(answer: Answer) -> tuple[float, float]:
@@ -129,4 +139,7 @@ def _coolify_problems(deployment: Deployment, answer: Answer) -> list[str]:
     if answer.error:
         return [f"{deployment.controller}: {answer.error}"]
     deployment.survey = answer.value
+    deployment.pending = {
+        name for name, stack in answer.value["stacks"].items() if stack.get("recreate_pending")
+    }
     return list(answer.value["problems"])

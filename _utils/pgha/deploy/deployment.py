@@ -21,12 +21,22 @@ class Deployment(Operation):
         facts: :func:`pgha.node.facts.gather` per minion id, filled by the check.
         survey: ``coolify.survey`` of the controller, filled by the check.
         started: stacks that this run has started; the look at the servers was before that.
+        outlook: ``postgres_roll.outlook`` per minion id, filled by the check.
+        leader: name of the leader when it was last looked for.
+        pending: stacks whose containers are older than the text that Coolify holds.
+        stale: names of the nodes whose etcd must restart for its files.
+        restarts: whether members may wait for a restart, so that they must be asked.
         keep: what must live as long as the run, such as its lock.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     survey: dict[str, Any] = field(default_factory=dict)
     started: set[str] = field(default_factory=set)
+    outlook: dict[str, Any] = field(default_factory=dict)
+    leader: str | None = None
+    pending: set[str] = field(default_factory=set)
+    stale: set[str] = field(default_factory=set)
+    restarts: bool = False
     keep: list[object] = field(default_factory=list)
 
     def is_live(self, node: Node, component: str) -> bool:
@@ -83,6 +93,7 @@ class Deployment(Operation):
         )
         # Starting one again would recreate its containers: a new leader would fall over at once.
         self.started |= {stack_name(self.topology, node, component) for node in work}
+        self.pending |= set(answer["pending_recreate"])
         return _stack_changes(answer)
 
 

@@ -63,6 +63,21 @@ def _data(
     return found
 
 
+def version_problems(topology: Topology, outlook: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A declared major version that is not the running one: no restart leads there.
+
+    Args:
+        outlook: ``postgres_roll.outlook`` per minion id; ``version`` is None where nothing runs.
+    """
+    running = {str(seen["version"]).split(".")[0] for seen in outlook.values() if seen["version"]}
+    return [
+        f"postgresql_version is {topology.version} and PostgreSQL {major} runs: its data directory "
+        "must be converted for another major version, which a deploy does not do; set it back to "
+        f"{major}"
+        for major in sorted(running - {str(topology.version)})
+    ]
+
+
 def clock_offset(asked_at: float, answered_at: float, clock: float) -> tuple[float, float]:
     """Bounds of a remote clock's offset: it was read somewhere between question and answer."""
     return clock - answered_at, clock - asked_at

@@ -6,11 +6,14 @@ deadline for what it caused. None of them assumes that an earlier run ended.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import applied_changes, values
-from pgha.errors import FailedError
+from pgha.render.files import reload_action
+from pgha.roll.plan import known_leader
+from pgha.roll.run import recreate_the_unwell
 from pgha.topology import Node
 
 LEADER_DEADLINE_S = 180
@@ -29,7 +32,20 @@ def configure_servers(deployment: Deployment) -> dict[str, Any]:
             test=deployment.test,
             pillar={"cluster": deployment.topology.cluster},
         )
-        return applied_changes(results)
+        changes = applied_changes(results)
+        _note_changed_files(deployment, changes)
+        return changes
+
+
+def _note_changed_files(deployment: Deployment, changes: Mapping[str, Any]) -> None:
+    """What the roll has to look at: etcd's start-time files, and Patroni's, which may ask for a
+    restart of PostgreSQL."""
+    for host, states in changes.items():
+        paths = [path for state in states.values() for path in state]
+        node = deployment.topology.node(host)
+        if any("/etcd/" in path and reload_action("etcd", path) == "restart" for path in paths):
+            deployment.stale |= {node.name} if deployment.is_live(node, "etcd") else set()
+        deployment.restarts |= any(path.endswith("/patroni.yml") for path in paths)
 
 
 def run_leader(deployment: Deployment) -> dict[str, Any]:
@@ -47,7 +63,9 @@ def run_leader(deployment: Deployment) -> dict[str, Any]:
         starting = topology.nodes if live else with_data or [topology.preferred_primary]
         changes = deployment.converge_stacks(starting, "patroni")
         if not deployment.test:
-            _wait(deployment, (live or starting)[0], "patroni.wait_leader", LEADER_DEADLINE_S)
+            # A server whose Patroni does not run knows no leader.
+            asked = (live or starting)[0]
+            deployment.leader = _wait(deployment, asked, "patroni.wait_leader", LEADER_DEADLINE_S)
         return changes
 
 
@@ -56,6 +74,7 @@ def run_replicas(deployment: Deployment) -> dict[str, Any]:
     topology = deployment.topology
     with deployment.step(f"{len(topology.nodes) - 1} replicas stream"):
         changes = deployment.converge_stacks(topology.nodes, "patroni")
+        changes |= recreate_the_unwell(deployment)
         if not deployment.test:
             _wait(
                 deployment, topology.preferred_primary, "patroni.wait_streaming",
@@ -67,36 +86,19 @@ def run_replicas(deployment: Deployment) -> dict[str, Any]:
 def configure_database(deployment: Deployment) -> tuple[dict[str, Any], list[str]]:
     """Dynamic configuration, roles and databases, on the leader; returns changes and comments."""
     with deployment.step("settings, roles and databases are as declared"):
-        leader = leader_host(deployment)
+        leader = known_leader(deployment)
         if leader is None:
             return {}, ["no leader yet, so nothing to compare with"] if deployment.test else []
+        host = deployment.topology.node(leader).host
         results = deployment.fleet.apply(
-            [leader],
+            [host],
             "postgres.leader",
             test=deployment.test,
             pillar={"cluster": deployment.topology.cluster},
         )
         changes = applied_changes(results)
-        comments = [
-            comment
-            for result in results.values()
-            for comment in result.comments.values()
-            if "restart" in comment
-        ]
-        return changes, comments
-
-
-def leader_host(deployment: Deployment) -> str | None:
-    """Minion id of the leader as the members see it; ``None`` when no member knows one."""
-    answers = deployment.fleet.ask(
-        deployment.hosts, "patroni.status", cluster=deployment.topology.cluster
-    )
-    for answer in answers.values():
-        if answer.value and answer.value.get("leader"):
-            return deployment.topology.node(answer.value["leader"]).host
-    if deployment.test:
-        return None
-    raise FailedError("no member of the cluster knows a leader; see `pgha-logs patroni` on a node")
+        deployment.restarts |= bool(changes)
+        return changes, []
 
 
 def run_routers(deployment: Deployment) -> dict[str, Any]:
@@ -130,5 +132,5 @@ def prove(deployment: Deployment) -> dict[str, Any]:
         return {}
 
 
-def _wait(deployment: Deployment, node: Node, function: str, deadline_s: int) -> None:
-    deployment.ask_one(node.host, function, deadline=deadline_s, timeout_s=deadline_s + 30)
+def _wait(deployment: Deployment, node: Node, function: str, deadline_s: int) -> Any:
+    return deployment.ask_one(node.host, function, deadline=deadline_s, timeout_s=deadline_s + 30)

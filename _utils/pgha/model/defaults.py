@@ -31,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "patroni_retry_timeout": 10,
     "patroni_maximum_lag_on_failover": 1048576,
     "postgresql_synchronous_mode": "off",
+    "postgresql_rolling": "auto",
     "postgresql_parameters": {},
     "postgresql_app_database": "application",
     "postgresql_app_user": "app_user",

@@ -29,6 +29,7 @@ _RULES: dict[str, Rule] = {
     "patroni_retry_timeout": rules.whole_number(3, None, "seconds; Patroni refuses less"),
     "patroni_maximum_lag_on_failover": rules.whole_number(0, None, "bytes"),
     "postgresql_synchronous_mode": rules.one_of("off", "on", "quorum"),
+    "postgresql_rolling": rules.one_of("auto", "manual"),
     "postgresql_app_database": rules.sql_name(rules.RESERVED_DATABASES),
     "postgresql_app_user": rules.sql_name(rules.RESERVED_ROLES),
     "postgresql_backup_retention_days": rules.whole_number(1, 3650, "days"),

@@ -10,6 +10,7 @@ import json
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 STACK_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 RESOURCE_LABEL = "coolify.resourceName"
+RESTART_GRACE_S = 30
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Container:
     state: str
     status: str
     image: str
+    id: str = ""
 
     @property
     def is_running(self) -> bool:
@@ -98,6 +101,17 @@ class Docker:
             "--entrypoint", command[0], image, *command[1:], timeout_s=timeout_s,
         )  # fmt: skip
 
+    def started_at(self, container: str) -> float:
+        """When a container was last started, in seconds since the epoch."""
+        text = self._call("inspect", "--format", "{{.State.StartedAt}}", container).strip()
+        seconds, _, fraction = text.rstrip("Z").partition(".")
+        # Docker drops trailing zeros, and Python reads no more than microseconds.
+        return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}+00:00").timestamp()
+
+    def restart(self, container: str, grace_s: int = RESTART_GRACE_S) -> None:
+        """Stop a container's process, within ``grace_s`` seconds, and start it again."""
+        self._call("restart", "-t", str(grace_s), container, timeout_s=grace_s + 30)
+
     def exec(self, container: str, *command: str) -> str:
         """Run a command in a running container and return its standard output."""
         return self._call("exec", container, *command)
@@ -150,6 +164,7 @@ def _container(entry: dict[str, Any]) -> Container:
         state=entry["State"],
         status=entry["Status"],
         image=entry["Image"],
+        id=entry.get("ID", ""),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ from pgha.errors import PghaError
 from pgha.node.data import initialised
 from pgha.node.docker import Container, Docker
 from pgha.node.ports import Listener, listeners
+from pgha.node.room import free_bytes
 from pgha.render.compose import STACK_COMPONENTS, stack_name
+from pgha.render.places import config_directory
 from pgha.topology import Node, Topology
 
 IMAGE_ARCHIVES = Path("/var/lib/pgha/images")
@@ -23,18 +24,22 @@ def gather(topology: Topology, node: Node, docker: Docker) -> dict[str, Any]:
     """Return what this server is like, JSON-ready.
 
     Keys: ``docker`` (version or None), ``problems`` (list of sentences), ``stacks``
-    (``{stack: {service: state}}``), ``images`` (``{reference: "present"|"archive"|"missing"}``),
-    ``listeners`` (``[{port, address, process}]`` of ports that none of our running stacks owns),
-    ``networks`` (``{name: [subnet]}``), ``free_bytes`` on the file system of the data, and
-    ``data`` (:func:`pgha.node.data.initialised`).
+    (``{stack: {service: state}}``), ``ids`` (``{stack: [container id]}``), ``stale`` (components
+    that run with an older configuration than the one on disk and do not reload it), ``images``
+    (``{reference: "present"|"archive"|"missing"}``), ``listeners`` (``[{port, address, process}]``
+    of ports that none of our running stacks owns), ``networks`` (``{name: [subnet]}``),
+    ``free_bytes`` on the file system of the data, and ``data``
+    (:func:`pgha.node.data.initialised`).
     """
     facts: dict[str, Any] = {"docker": None, "problems": [], "stacks": {}, "images": {}}
-    facts["data"] = initialised(topology)
-    facts["networks"] = {}
+    facts |= {"networks": {}, "ids": {}, "stale": [], "data": initialised(topology)}
     facts["free_bytes"] = free_bytes(DATA_ROOT)
     try:
         facts["docker"] = docker.version()
-        facts["stacks"] = stacks_here(topology, node, docker.containers())
+        containers = docker.containers()
+        facts["stacks"] = stacks_here(topology, node, containers)
+        facts["ids"] = ids_here(topology, node, containers)
+        facts["stale"] = stale_components(topology, node, docker, containers)
         facts["images"] = image_sources(topology, docker)
         facts["networks"] = docker.networks()
     except PghaError as error:
@@ -59,6 +64,45 @@ def stacks_here(
     return {stack_name(topology, node, part): found for part, found in stacks.items()}
 
 
+def ids_here(
+    topology: Topology, node: Node, containers: Iterable[Container]
+) -> dict[str, list[str]]:
+    """Map each of this node's stacks to the ids of its containers."""
+    found = list(containers)
+    names = [stack_name(topology, node, part) for part in STACK_COMPONENTS]
+    return {name: [each.id for each in found if each.stack == slug(name)] for name in names}
+
+
+def stale_components(
+    topology: Topology, node: Node, docker: Docker, containers: Iterable[Container]
+) -> list[str]:
+    """Components whose container is older than a file that it reads at its start only.
+
+    Told from the disk and from Docker, so that a deploy that was interrupted between writing the
+    file and restarting the container is not forgotten.
+    """
+    stack = slug(stack_name(topology, node, "etcd"))
+    written = max(map(_written_at, start_files(topology)), default=0.0)
+    stale = any(
+        container.stack == stack
+        and container.is_running
+        and docker.started_at(container.name) < written
+        for container in containers
+    )
+    return ["etcd"] if stale else []
+
+
+def start_files(topology: Topology) -> list[Path]:
+    """The files that etcd reads at its start only; see `pgha.render.files.reload_action`."""
+    directory = Path(config_directory(topology, "etcd"))
+    names = ("etcd.yml", "ca.crt")
+    return [directory / name for name in names if (directory / name).exists()]
+
+
+def _written_at(path: Path) -> float:
+    return path.stat().st_mtime
+
+
 def slug(name: str) -> str:
     """The form in which Coolify writes a name into container labels (contract 3.3)."""
     return name.lower().replace("_", "-")
@@ -81,13 +125,6 @@ def image_references(topology: Topology) -> list[str]:
 def archive(reference: str) -> Path:
     """Where the archive of an image is kept on each server: ``/`` and ``:`` become ``_``."""
     return IMAGE_ARCHIVES / (reference.replace("/", "_").replace(":", "_") + ".tar")
-
-
-def free_bytes(path: Path) -> int:
-    """Free bytes for non-root on the file system that holds ``path`` or its nearest parent."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
 
 
 def component_ports(topology: Topology, node: Node) -> Mapping[str, frozenset[int]]:

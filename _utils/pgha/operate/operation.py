@@ -14,6 +14,7 @@ from pgha.errors import RefusedError
 from pgha.topology import Topology
 
 Step = Callable[[str], AbstractContextManager[None]]
+Say = Callable[[str], None]
 
 STATE_DIR = Path("/var/lib/pgha-state")
 
@@ -33,6 +34,7 @@ class Operation:
         test: only say what would be done; nothing is touched.
         state_dir: the state directory on the Salt master.
         show_progress: shows how far the current step has come, a short text.
+        say: shows a line of its own, such as a plan.
     """
 
     topology: Topology
@@ -41,6 +43,7 @@ class Operation:
     test: bool = False
     state_dir: Path = STATE_DIR
     show_progress: Callable[[str], None] = _hidden
+    say: Say = lambda text: None
 
     @property
     def hosts(self) -> list[str]:

@@ -60,7 +60,7 @@ def switch_over(
     changes = {"leader": {"old": leader.name, "new": chosen.name}}
     if operation.test:
         return Outcome(changes, [*_plan(candidates), *told])
-    told += _prepare(operation, leader, force)
+    told += prepare(operation, leader, force)
     report = _carry_out(operation, views, leader, chosen, force, pause_limit_s)
     changes["leader"]["new"] = report["new"]
     return Outcome(changes, [*sentences(operation, report), *told])
@@ -82,8 +82,11 @@ def _plan(candidates: Sequence[Candidate]) -> list[str]:
     return [f"Candidate {candidate.sentence}." for candidate in candidates]
 
 
-def _prepare(operation: Operation, leader: Node, force: bool) -> list[str]:
-    """Guards on every server and a checkpoint on the leader, so that its shutdown is short."""
+def prepare(operation: Operation, leader: Node, force: bool) -> list[str]:
+    """Guards on every server and a checkpoint on the leader, so that its shutdown is short.
+
+    Returns what could not be done and was put up with by ``force``; raises RefusedError without.
+    """
     ask, cluster = operation.fleet.ask, operation.topology.cluster
     with (
         operation.step("every pool has its guard, the leader has written a checkpoint"),

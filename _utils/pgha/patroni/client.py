@@ -102,6 +102,13 @@ class PatroniClient:
         """Restart PostgreSQL below this member; Patroni answers when it is up again."""
         self._change("POST", "/restart", {"restart_pending": True} if only_if_pending else {})
 
+    def reinitialize(self) -> None:
+        """Have a replica throw its data away and copy the leader's; Patroni answers at once.
+
+        A copy that is under way is given up for a new one.
+        """
+        self._change("POST", "/reinitialize", {"force": True})
+
     def switchover(self, leader: str, candidate: str, timeout_s: float) -> str:
         """Have the leader hand over to a candidate; asked of the leader.
 

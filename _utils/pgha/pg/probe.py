@@ -22,6 +22,7 @@ SELECT application_name, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)
 """
 
 _SETTINGS = "SELECT name, setting, unit FROM pg_settings WHERE name = ANY(%s)"
+_CONTEXTS = "SELECT name, setting, context FROM pg_settings WHERE name = ANY(%s)"
 
 
 def server_facts(settings: ConnectSettings) -> dict[str, Any]:
@@ -40,6 +41,16 @@ def effective_settings(
     with session(settings) as connection:
         rows = connection.execute(_SETTINGS, (names,)).fetchall()
     return {name: (value, unit) for name, value, unit in rows}
+
+
+def setting_contexts(settings: ConnectSettings, names: list[str]) -> dict[str, tuple[str, str]]:
+    """``{name: (value, context)}``; context ``postmaster`` is what needs a restart.
+
+    https://www.postgresql.org/docs/current/view-pg-settings.html
+    """
+    with session(settings) as connection:
+        rows = connection.execute(_CONTEXTS, (names,)).fetchall()
+    return {name: (value, context) for name, value, context in rows}
 
 
 def replica_lags(settings: ConnectSettings) -> dict[str, int | None]:

@@ -15,6 +15,9 @@ from tests.support.clusters import topology
 from tests.support.fake_fleet import FakeFleet
 from tests.unit.deploy.test_preflight import fit
 
+QUIET: dict[str, Any] = {
+    "leader": "postgres-node-1", "pending": {}, "changes": {}, "version": "16.14", "error": None,
+}  # fmt: skip
 SURVEY: dict[str, Any] = {"stacks": {}, "problems": []}
 
 
@@ -25,6 +28,7 @@ def deployment(silent: tuple[str, ...] = (), **replies: Any) -> tuple[Deployment
             "saltutil.refresh_pillar": True,
             "postgres_node.clock": 100.1,
             "postgres_node.facts": fit(),
+            "postgres_roll.outlook": QUIET,
             "coolify.survey": SURVEY,
             **replies,
         },
@@ -65,4 +69,34 @@ def test_server_and_coolify_problems_come_together() -> None:
 def test_coolify_that_cannot_be_asked_is_a_problem_of_the_controller() -> None:
     run, _ = deployment(**{"coolify.survey": Answer(error="Coolify at http://x is down")})
     with pytest.raises(FailedError, match=r"controller\.lan: Coolify at http://x is down"):
+        check(run)
+
+
+def test_what_an_earlier_run_left_is_noted() -> None:
+    reason = {"max_connections": {"old_value": "200", "new_value": "250"}}
+    stack = {"current": True, "recreate_pending": True}
+    run, _ = deployment(
+        **{
+            "postgres_node.facts": lambda minion, **kw: fit(
+                stale=["etcd"] if minion == "builder.lan" else []
+            ),
+            "postgres_roll.outlook": {**QUIET, "pending": reason},
+            "coolify.survey": {"stacks": {"c-n-router": stack}, "problems": []},
+        }
+    )
+    check(run)
+    assert (run.stale, run.pending, run.restarts) == ({"postgres-node-4"}, {"c-n-router"}, True)
+
+
+def test_first_deploy_has_nothing_to_roll() -> None:
+    run, _ = deployment(
+        **{"postgres_roll.outlook": {**QUIET, "leader": None, "error": "no Patroni"}}
+    )
+    check(run)
+    assert (run.stale, run.pending, run.restarts) == (set(), set(), False)
+
+
+def test_another_major_version_is_refused_before_anything_is_touched() -> None:
+    run, _ = deployment(**{"postgres_roll.outlook": {**QUIET, "version": "15.18"}})
+    with pytest.raises(FailedError, match="postgresql_version is 16 and PostgreSQL 15 runs"):
         check(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,7 +58,6 @@ def fleet() -> FakeFleet:
             "etcd_cluster.wait_quorum": list(CLUSTER.voters),
             "patroni.wait_leader": "postgres-node-1",
             "patroni.wait_streaming": True,
-            "patroni.status": {"leader": "postgres-node-2"},
             "state.single": lambda minion, **kw: {"id": {"result": True, "changes": {}}},
             "postgres_node.prove": {},
         }
@@ -151,14 +151,46 @@ def test_stopped_stack_is_named_to_coolify_as_not_running(fleet: FakeFleet) -> N
     assert fleet.asked[0][2]["not_running"] == [name]
 
 
-def test_database_settings_go_to_the_leader(fleet: FakeFleet) -> None:
+def test_database_settings_go_to_the_leader_and_are_looked_at_again(fleet: FakeFleet) -> None:
     fleet.replies["apply postgres.leader"] = Applied(
-        changes={"id": {"work_mem": {"old": "4MB", "new": "16MB"}}},
-        comments={"id": "max_connections needs a restart of postgres-node-1"},
+        changes={"id": {"work_mem": {"old": "4MB", "new": "16MB"}}}
     )
-    changes, comments = steps.configure_database(run_of(fleet, live=True))
+    run = run_of(fleet, live=True)
+    run.leader = "postgres-node-2"
+    changes, comments = steps.configure_database(run)
     assert changes == {"app-server-2.lan": {"id": {"work_mem": {"old": "4MB", "new": "16MB"}}}}
-    assert comments == ["max_connections needs a restart of postgres-node-1"]
+    assert comments == []
+    assert run.restarts is True
+
+
+def test_only_files_that_are_read_at_a_start_make_etcd_due(fleet: FakeFleet) -> None:
+    node = CLUSTER.nodes[0]
+    for path, stale in (("etcd/server.crt", set()), ("etcd/etcd.yml", {node.name})):
+        run = run_of(fleet, live=True)
+        reply = Applied(changes={"files": {f"/etc/pgha/c/{path}": {"old": "a", "new": "b"}}})
+        fleet.replies["apply postgres.node"] = reply
+        run.topology = replace(CLUSTER, nodes=(node,))
+        steps.configure_servers(run)
+        assert run.stale == stale
+        assert run.restarts is False
+
+
+def test_member_that_does_not_serve_is_recreated_before_anybody_waits_for_it(
+    fleet: FakeFleet,
+) -> None:
+    run = run_of(fleet, live=True)
+    broken, node = stack_name(CLUSTER, CLUSTER.nodes[2], "patroni"), CLUSTER.nodes[2]
+    run.pending = {broken, stack_name(CLUSTER, CLUSTER.nodes[1], "patroni")}
+    run.facts[node.host]["ids"] = {broken: ["old"]}
+    fleet.replies["patroni.status"] = lambda minion, **kw: {
+        "state": "starting" if minion == node.host else "streaming"
+    }
+    fleet.replies["coolify.converge"] = {"recreated": [broken], "changes": {}, "started": []}
+    fleet.replies["postgres_node.wait_recreated"] = ["new"]
+    assert list(steps.run_replicas(run)) == [f"PostgreSQL on {node.name}"]
+    assert fleet.functions()[-1] == "patroni.wait_streaming"
+    assert broken not in run.pending
+    assert len(run.pending) == 1
 
 
 def test_failed_state_is_an_error_with_server_and_comment(fleet: FakeFleet) -> None:
