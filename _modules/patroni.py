@@ -323,7 +323,7 @@ def standing(cluster=None):
     """
     topology, here = _asked(None, cluster)
     with _operator_errors():
-        return node_standing(topology, here, {"monitor": _password("monitor")})
+        return node_standing(topology, here, {"monitor": _password(topology, "monitor")})
 
 
 def switchover(leader, target, force=False, pause_limit=5, cluster=None):
@@ -355,7 +355,9 @@ def switchover(leader, target, force=False, pause_limit=5, cluster=None):
     topology, old = _asked(leader, cluster)
     _, new = _asked(target, cluster)
     with _operator_errors():
-        passwords = {name: _password(name) for name in ("restapi", "monitor", "pgbouncer")}
+        passwords = {
+            name: _password(topology, name) for name in ("restapi", "monitor", "pgbouncer")
+        }
         limits = Limits(pause_s=float(pause_limit), force=bool(force))
         return dataclasses.asdict(hand_over(Reach(topology, passwords), old, new, limits))
 
@@ -381,7 +383,7 @@ def failover(target, deadline=70, cluster=None):
     """
     topology, new = _asked(target, cluster)
     with _operator_errors():
-        client = access.client_for(topology, new, _password("restapi"))
+        client = access.client_for(topology, new, _password(topology, "restapi"))
         return promote(
             client, topology, new, lambda node: access.client_for(topology, node), deadline
         )
@@ -413,7 +415,7 @@ def reinit_(node=None, confirm=None, wait=True, test=False, cluster=None):
     topology, asked = _asked(node, cluster)
     here = asked.host == __grains__["id"]
     with _operator_errors():
-        passwords = {name: _password(name) for name in ("restapi", "monitor")}
+        passwords = {name: _password(topology, name) for name in ("restapi", "monitor")}
         begun = rebuild.begin(topology, asked, passwords, here=here, confirm=confirm, test=test)
         if test or not wait:
             return begun.as_dict()
@@ -442,7 +444,7 @@ def reinit_progress(node=None, cluster=None):
     """
     topology, asked = _asked(node, cluster)
     with _operator_errors():
-        return rebuild.seen(topology, asked, _password("monitor"))
+        return rebuild.seen(topology, asked, _password(topology, "monitor"))
 
 
 def _asked(node, cluster):

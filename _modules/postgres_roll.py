@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from salt.exceptions import CommandExecutionError
 
 try:
-    from pgha.errors import NotFoundError, PghaError
+    from pgha.errors import PghaError
+    from pgha.held import held_password, held_secrets
     from pgha.operate.reach import Reach
     from pgha.patroni import access, gate
     from pgha.patroni import outlook as looking_ahead
@@ -56,7 +57,7 @@ def outlook(cluster=None):
     """
     topology, here = _asked(None, cluster)
     # Before the first deploy there is no password, and no PostgreSQL to ask either.
-    monitor = ((__pillar__.get("pgha") or {}).get("passwords") or {}).get("monitor", "")
+    monitor = (held_secrets(__pillar__, topology).get("passwords") or {}).get("monitor", "")
     with _operator_errors():
         return looking_ahead.outlook(
             topology,
@@ -93,9 +94,11 @@ def restart(node=None, deadline=120, hold=False, cluster=None):
     topology, asked = _asked(node, cluster)
     with _operator_errors():
         if hold:
-            passwords = {name: _password(name) for name in ("restapi", "monitor", "pgbouncer")}
+            passwords = {
+                name: _password(topology, name) for name in ("restapi", "monitor", "pgbouncer")
+            }
             return restart_leader(Reach(topology, passwords), asked)
-        password = _password("restapi")
+        password = _password(topology, "restapi")
         return restart_pending(
             topology, asked, lambda each: access.client_for(topology, each, password), deadline
         )
@@ -132,14 +135,8 @@ def _asked(node, cluster):
         return topology, topology.node(node or __grains__["id"])
 
 
-def _password(name):
-    passwords = (__pillar__.get("pgha") or {}).get("passwords") or {}
-    if name not in passwords:
-        raise NotFoundError(
-            f"{__grains__['id']} has no secrets in its pillar; run the deploy from the Salt "
-            "master, which generates them, or check ext_pillar there."
-        )
-    return passwords[name]
+def _password(topology, name):
+    return held_password(__pillar__, topology, name, __grains__["id"])
 
 
 @contextmanager

@@ -68,15 +68,15 @@ def member(tree: Path, state: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def test_a_highstate_covers_every_cluster_of_the_server(member: Any) -> None:
     shown = member("state.show_highstate")
     text = json.dumps(shown)
-    assert len(shown) == 8, text
-    assert [text.count(f'"cluster": "{name}"') for name in CLUSTERS] == [4, 4]
+    assert len(shown) == 10, text
+    assert [text.count(f'"cluster": "{name}"') for name in CLUSTERS] == [5, 5]
 
 
 def test_an_orchestration_covers_the_cluster_it_works_on(member: Any) -> None:
     shown = member("state.show_sls", "postgres.node", 'pillar={"cluster": "billing"}')
     text = json.dumps(shown)
-    assert len(shown) == 4, text
-    assert text.count('"cluster": "billing"') == 4
+    assert len(shown) == 5, text
+    assert text.count('"cluster": "billing"') == 5
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)

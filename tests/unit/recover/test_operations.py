@@ -15,6 +15,7 @@ from pgha.recover.operations import recover_etcd, recover_survivors
 from pgha.render.compose import STACK_COMPONENTS, stack_containers, stack_name
 from tests.support.clusters import topology
 from tests.support.fake_fleet import FakeFleet
+from tests.unit.deploy.test_check import QUIET
 from tests.unit.deploy.test_preflight import fit
 from tests.unit.deploy.test_steps import converge
 
@@ -62,6 +63,7 @@ def fleet() -> FakeFleet:
             "saltutil.refresh_pillar": True,
             "postgres_node.clock": 100.1,
             "postgres_node.facts": lambda minion, **kw: facts(minion, etcd=False),
+            "postgres_roll.outlook": QUIET,
             "coolify.survey": {"stacks": stacks, "problems": []},
             "coolify.converge": lambda minion, **kw: converge(minion, **{"not_running": [], **kw}),
             "etcd_cluster.status": NO_QUORUM,
