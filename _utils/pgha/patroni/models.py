@@ -73,7 +73,7 @@ class MemberStatus:
     ``role`` is ``primary`` or ``replica``; ``server_version`` is text such as ``16.14``;
     ``pending_restart_reason`` is ``{parameter: {"old_value": ..., "new_value": ...}}``,
     ``wal_position`` bytes since the beginning of the WAL: written by the leader, received or
-    replayed by a replica.
+    replayed by a replica; ``replication_state`` is ``streaming`` on a replica that does.
     """
 
     name: str
@@ -88,6 +88,7 @@ class MemberStatus:
     paused: bool
     system_identifier: str | None
     wal_position: int | None = None
+    replication_state: str | None = None
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> MemberStatus:
@@ -105,6 +106,7 @@ class MemberStatus:
             paused=bool(raw.get("pause")),
             system_identifier=raw.get("database_system_identifier"),
             wal_position=_position(raw.get("xlog") or {}),
+            replication_state=raw.get("replication_state"),
         )
 
 
