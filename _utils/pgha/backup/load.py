@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pgha.backup.adapt import Adapter
 from pgha.backup.check import Checked
-from pgha.backup.dump import ALWAYS_THERE, GLOBALS, Say, megabytes
+from pgha.backup.dump import ALWAYS_THERE, GLOBALS, Say, amount
 from pgha.backup.gzipped import blocks
 from pgha.backup.manifest import Manifest
 from pgha.backup.names import database_folder
@@ -156,7 +156,7 @@ def _told(source: Iterator[bytes], say: Say) -> Iterator[bytes]:
     read = 0
     for block in source:
         read += len(block)
-        say(f"{megabytes(read)} restored")
+        say(f"{amount(read)} restored")
         yield block
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from pgha.backup import manifest as manifests
 from pgha.backup import marks, snapshot
 from pgha.backup.access import IN_CONTAINER, Access, access, credentials
-from pgha.backup.dump import Dump, Dumped, megabytes
+from pgha.backup.dump import Dump, Dumped, amount
 from pgha.backup.gzipped import LEVEL
 from pgha.backup.names import FORMATS, new_name
 from pgha.backup.sources import Source, sources, why_not_a_replica
@@ -138,8 +138,8 @@ class _Run:
         free = shutil.disk_usage(self.backups.root).free
         if free < needed:
             raise RefusedError(
-                f"Only {megabytes(free)} are free for {self.backups.root} on the Salt master and "
-                f"about {megabytes(needed)} are needed; make room or lower "
+                f"Only {amount(free)} are free for {self.backups.root} on the Salt master and "
+                f"about {amount(needed)} are needed; make room or lower "
                 "postgresql_backup_retention_days, then run again."
             )
 
@@ -232,7 +232,7 @@ def _choice(
 
 
 def _size(made: manifests.Manifest) -> str:
-    return f"{megabytes(made.size_bytes)}, {made.row_count} rows"
+    return f"{amount(made.size_bytes)}, {made.row_count} rows"
 
 
 def _summary(root: Path, made: manifests.Manifest) -> str:

@@ -95,7 +95,9 @@ def test_confirmed_data_is_kept_aside_and_etcd_forgets(make: Make, backup: str) 
         "postgres_node.facts",
     ]
     assert changes["data of builder.lan"] == {"old": "5.0 MB", "new": "kept aside"}
-    assert f"builder.lan: the old data is in {ASIDE}." in comments
+    everywhere = ", ".join(node.host for node in topology().nodes)
+    kept = f"The old data is kept in {ASIDE} on {everywhere}; remove it when nobody needs it."
+    assert comments == [kept]
     # What follows starts Patroni because it knows now that none runs.
     assert not deployment.is_live(topology().nodes[0], "patroni")
 
