@@ -26,7 +26,6 @@ LOCALES = (
     "SELECT DISTINCT jsonb_build_array(collcollate) FROM pg_collation WHERE collprovider = 'c'"
 )
 DATABASES = "SELECT json_build_array(datname) FROM pg_database WHERE datallowconn"
-VERSION = "SELECT json_build_array(current_setting('server_version_num')::int / 10000)"
 _COUNTS = f"""
 SELECT format('SELECT json_build_array(%L, count(*)) FROM ONLY %I.%I', t.s || '.' || t.r, t.s, t.r)
   FROM ({TABLES}) AS t (s, r)
