@@ -47,9 +47,16 @@ def succeeded(run: Deploy) -> Deploy:
     return run
 
 
+def leader(lab: Lab) -> str:
+    """The server that leads, asked of Patroni: quicker than the whole status."""
+    answer = lab.check(lab.controller, "curl", "-fsS", "http://localhost:8008/cluster")
+    (name,) = [m["name"] for m in json.loads(answer)["members"] if m["role"] == "leader"]
+    return next(node["host"] for node in lab.nodes() if node["name"] == name)
+
+
 def ask(lab: Lab, sql: str, database: str = "application") -> str:
     """As superuser on the leader."""
-    return lab.check(lab.leader(), "psql", "-XAtq", "-d", database, "-c", sql).strip()
+    return lab.check(leader(lab), "psql", "-XAtq", "-d", database, "-c", sql).strip()
 
 
 def listed(lab: Lab) -> list[dict[str, Any]]:
@@ -189,9 +196,9 @@ def locked_table(lab: Lab) -> Iterator[Callable[[], None]]:
         "SELECT pg_terminate_backend(pid) FROM pg_locks "
         "WHERE mode = 'AccessExclusiveLock' AND relation = 'written'::regclass"
     )
-    command = ["docker", "exec", lab.leader(), "psql", "-XAtq", "-d", "application", "-c", lock]
+    command = ["docker", "exec", leader(lab), "psql", "-XAtq", "-d", "application", "-c", lock]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-        yield lambda: ask(lab, held) and None
+        yield lambda: print(ask(lab, held))
         ask(lab, held)
 
 
@@ -229,7 +236,7 @@ def test_a_killed_backup_leaves_nothing_that_looks_like_one(cluster: Lab, backup
 def test_a_source_that_dies_in_the_middle_is_left_for_the_next(cluster: Lab, backup: str) -> None:
     """The source is the replica on the controller, which no lag sets apart from the others."""
     source = cluster.controller
-    assert cluster.leader() != source
+    assert leader(cluster) != source
     name = cluster.check(source, "docker", "ps", "--format", "{{.Names}}", "--filter",
                          "label=pgha.component=patroni").split()  # fmt: skip
     (patroni,) = [each for each in name if each.startswith("patroni-")]
