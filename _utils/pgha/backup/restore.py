@@ -93,7 +93,7 @@ def restore(deployment: Deployment, backup: str | None) -> tuple[dict[str, Any],
     compared = "compared with its manifest" if checked.manifest else "counted (it has no manifest)"
     report = (
         f"Restored {path.name} on {leader.host} and {compared}: {summary(loaded.rows)}, "
-        f"{time.monotonic() - clock:.1f} s."
+        f"{time.monotonic() - clock:.1f} s{_moment(checked)}."
     )
     return {path.name: {"old": None, "new": "restored"}}, [report, *loaded.notes]
 
@@ -130,6 +130,13 @@ def _loaded(deployment: Deployment, backups: BackupStore, checked: Checked, lead
             ) from error
         finally:
             tools.remove_stale()
+
+
+def _moment(checked: Checked) -> str:
+    """What a restore costs: everything that was written after the dump began."""
+    if not checked.manifest:
+        return ""
+    return f": what was written after {checked.manifest.started_at} is not in it"
 
 
 class _Member:
@@ -182,7 +189,7 @@ def _require_consent(
         deployment,
         confirm,
         f"{deployment.topology.cluster} holds data on {where}, which would be kept aside there and "
-        f"replaced by {checked.path.name}; applications cannot connect meanwhile",
+        f"replaced by {checked.path.name}{_moment(checked)}; applications cannot connect meanwhile",
     )
 
 

@@ -78,7 +78,9 @@ def test_the_backup_must_be_named_and_be_there(make: Make, backup: str) -> None:
 
 def test_data_in_the_way_needs_the_clusters_name(make: Make, backup: str) -> None:
     deployment = make(data=True)
-    with pytest.raises(RefusedError, match=r"holds data on .*CONFIRM=coolify_postgres"):
+    with pytest.raises(
+        RefusedError, match=r"holds data on .*after 2026-11-24T05:00:00.*CONFIRM=coolify_p"
+    ):
         prepare(deployment, backup, None)
     assert asked(deployment) == []
     assert journal.read(deployment.state_dir, topology()) is None
