@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,9 +47,16 @@ def succeeded(run: Deploy) -> Deploy:
     return run
 
 
+def leader(lab: Lab) -> str:
+    """The server that leads, asked of Patroni: quicker than the whole status."""
+    answer = lab.check(lab.controller, "curl", "-fsS", "http://localhost:8008/cluster")
+    (name,) = [m["name"] for m in json.loads(answer)["members"] if m["role"] == "leader"]
+    return next(node["host"] for node in lab.nodes() if node["name"] == name)
+
+
 def ask(lab: Lab, sql: str, database: str = "application") -> str:
     """As superuser on the leader."""
-    return lab.check(lab.leader(), "psql", "-XAtq", "-d", database, "-c", sql).strip()
+    return lab.check(leader(lab), "psql", "-XAtq", "-d", database, "-c", sql).strip()
 
 
 def listed(lab: Lab) -> list[dict[str, Any]]:
@@ -179,35 +185,72 @@ def test_two_backups_at_once_are_an_error(cluster: Lab, backup: str) -> None:
     assert listed(cluster)[0]["name"] == backup
 
 
+@contextmanager
+def locked_table(lab: Lab) -> Iterator[Callable[[], None]]:
+    """A table locked exclusively: replay locks it on the replicas too, and every dump waits.
+    The value releases it."""
+    lock = (
+        "BEGIN; LOCK TABLE written IN ACCESS EXCLUSIVE MODE; SELECT 'locked'; SELECT pg_sleep(50)"
+    )
+    held = (
+        "SELECT pg_terminate_backend(pid) FROM pg_locks "
+        "WHERE mode = 'AccessExclusiveLock' AND relation = 'written'::regclass"
+    )
+    command = ["docker", "exec", leader(lab), "psql", "-XAtq", "-d", "application", "-c", lock]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        yield lambda: print(ask(lab, held))
+        ask(lab, held)
+
+
+def start_backup(lab: Lab) -> subprocess.Popen[str]:
+    """A backup that runs beside the test, once its dump runs; its pid is in /tmp/backup.pid."""
+    script = "echo $$ > /tmp/backup.pid; exec salt-run --out=json state.orchestrate postgres.backup"
+    run = subprocess.Popen(
+        ["docker", "exec", lab.controller, "sh", "-c", script],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    dumping = ("docker", "ps", "--quiet", "--filter", "label=pgha.backup")
+    eventually(
+        lambda: (
+            any("postgres_backup" in n for n in unfinished(lab))
+            and lab.check(lab.controller, *dumping)
+        ),
+        deadline_s=60,
+        what="a dump that runs",
+    )
+    return run
+
+
 def test_a_killed_backup_leaves_nothing_that_looks_like_one(cluster: Lab, backup: str) -> None:
     before = {row["name"] for row in listed(cluster)}
-    leader = cluster.leader()
-    # A table locked exclusively: replay locks it on the replicas too, and the dump waits.
-    lock = (
-        "BEGIN; LOCK TABLE written IN ACCESS EXCLUSIVE MODE; SELECT 'locked'; SELECT pg_sleep(60)"
-    )
-    with subprocess.Popen(
-        ["docker", "exec", leader, "psql", "-XAtq", "-d", "application", "-c", lock]
-    ) as locking:
-        run = subprocess.Popen(
-            ["docker", "exec", cluster.controller, "sh", "-c",
-             "echo $$ > /tmp/backup.pid; exec salt-run state.orchestrate postgres.backup"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        dumping = ("docker", "ps", "--quiet", "--filter", "label=pgha.backup")
-        eventually(
-            lambda: unfinished(cluster) and cluster.check(cluster.controller, *dumping),
-            deadline_s=60,
-            what="a dump that runs",
-        )
+    with locked_table(cluster):
+        run = start_backup(cluster)
         cluster.check(cluster.controller, "sh", "-c", "kill -9 $(cat /tmp/backup.pid)")
-        run.wait(30)
+        run.communicate(timeout=30)
         assert {row["name"] for row in listed(cluster)} == before
-        ask(cluster, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE mode = "
-                     "'AccessExclusiveLock' AND relation = 'written'::regclass")  # fmt: skip
-        locking.send_signal(signal.SIGTERM)
     succeeded(orchestrate(cluster, "backup"))
     assert unfinished(cluster) == []
+
+
+@pytest.mark.fault
+def test_a_source_that_dies_in_the_middle_is_left_for_the_next(cluster: Lab, backup: str) -> None:
+    """The source is the replica on the controller, which no lag sets apart from the others."""
+    source = cluster.controller
+    assert leader(cluster) != source
+    name = cluster.check(source, "docker", "ps", "--format", "{{.Names}}", "--filter",
+                         "label=pgha.component=patroni").split()  # fmt: skip
+    (patroni,) = [each for each in name if each.startswith("patroni-")]
+    with locked_table(cluster) as release:
+        run = start_backup(cluster)
+        cluster.check(source, "docker", "kill", patroni)
+        release()
+        output, errors = run.communicate(timeout=180)
+    assert run.returncode == 0, output + errors
+    assert "after others failed" in output
+    assert source in output
+    assert unfinished(cluster) == []
+    succeeded(orchestrate(cluster, "backup_verify"))
+    succeeded(cluster.deploy())
 
 
 def test_a_servers_certificate_does_not_make_a_superuser(cluster: Lab) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pgha.backup import manifest as manifests
 from pgha.backup import marks
-from pgha.backup.dump import Say, megabytes
+from pgha.backup.dump import Say, amount
 from pgha.backup.gzipped import blocks, sha256_of
 from pgha.backup.manifest import Manifest
 from pgha.errors import DamagedStateError, RefusedError
@@ -81,7 +81,7 @@ def _foreign(path: Path, say: Say) -> Checked:
         head = head if len(head) >= marks.HEAD else head + block
         tail = (tail + block)[-marks.TAIL :]
         raw += len(block)
-        say(f"read {megabytes(raw)} of {path.name}")
+        say(f"read {amount(raw)} of {path.name}")
     _require_whole(path, head, tail)
     # Indexes are not in a dump and take about as much again.
     return Checked(path, None, marks.dumped_from(head), 2 * raw)

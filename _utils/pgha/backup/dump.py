@@ -80,7 +80,8 @@ class Dump:
         """Write pg_dump's directory format, a folder per database, and the roles beside them."""
         path.mkdir(mode=0o700)
         give_to_tools(path)
-        with (path / GLOBALS).open("xb") as file:
+        roles = os.open(path / GLOBALS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(roles, "wb") as file:
             self._globals(file.write)
         tools = self.tools.with_mount(path, OUT)
         parts = {name: self._folder(tools, name, jobs) for name in self.cluster.databases}
@@ -135,9 +136,9 @@ class Dump:
         ]  # fmt: skip
 
     def _tell(self, file: GzipWriter, name: str, read: int) -> None:
-        about = megabytes(self.cluster.sizes.get(name, 0))
-        written = megabytes(file.size_bytes)
-        self.say(f"database {name}, {megabytes(read)} of about {about} read, {written} written")
+        about = amount(self.cluster.sizes.get(name, 0))
+        written = amount(file.size_bytes)
+        self.say(f"database {name}, {amount(read)} of about {about} read, {written} written")
 
 
 @contextmanager
@@ -236,6 +237,9 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def megabytes(count: float) -> str:
-    """A number of bytes for people: ``3.4 MB``, ``1.2 GB``."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+def amount(count: float) -> str:
+    """A number of bytes for people: ``2.7 kB``, ``3.4 MB``, ``1.2 GB``."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.1f} kB"

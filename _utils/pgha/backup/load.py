@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pgha.backup.adapt import Adapter
 from pgha.backup.check import Checked
-from pgha.backup.dump import ALWAYS_THERE, GLOBALS, Say, megabytes
+from pgha.backup.dump import ALWAYS_THERE, GLOBALS, Say, amount
 from pgha.backup.gzipped import blocks
 from pgha.backup.manifest import Manifest
 from pgha.backup.names import database_folder
@@ -26,7 +26,6 @@ LOCALES = (
     "SELECT DISTINCT jsonb_build_array(collcollate) FROM pg_collation WHERE collprovider = 'c'"
 )
 DATABASES = "SELECT json_build_array(datname) FROM pg_database WHERE datallowconn"
-VERSION = "SELECT json_build_array(current_setting('server_version_num')::int / 10000)"
 _COUNTS = f"""
 SELECT format('SELECT json_build_array(%L, count(*)) FROM ONLY %I.%I', t.s || '.' || t.r, t.s, t.r)
   FROM ({TABLES}) AS t (s, r)
@@ -156,7 +155,7 @@ def _told(source: Iterator[bytes], say: Say) -> Iterator[bytes]:
     read = 0
     for block in source:
         read += len(block)
-        say(f"{megabytes(read)} restored")
+        say(f"{amount(read)} restored")
         yield block
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pgha.backup import clearing, journal
 from pgha.backup.access import IN_CONTAINER, Access, access, credentials
 from pgha.backup.check import Checked, check_backup
-from pgha.backup.dump import megabytes
+from pgha.backup.dump import amount
 from pgha.backup.journal import Journal
 from pgha.backup.load import BACKUP_FOLDER, Loaded, load, summary
 from pgha.backup.store import BackupStore
@@ -52,7 +52,7 @@ def prepare(
     _require_consent(deployment, checked, found, begun, confirm)
     changes = {checked.path.name: {"old": None, "new": "restored"}}
     changes |= {
-        f"data of {host}": {"old": megabytes(size), "new": "kept aside"}
+        f"data of {host}": {"old": amount(size), "new": "kept aside"}
         for host, size in found.items()
     }
     if deployment.test:
@@ -62,7 +62,16 @@ def prepare(
     journal.write(deployment.state_dir, deployment.topology, begun)
     aside = clearing.clear(deployment, f"before-restore-{started:%Y%m%dT%H%M%SZ}")
     deployment.keep.append(checked)
-    return changes, [f"{host}: the old data is in {path}." for host, path in aside.items()]
+    return changes, _kept(aside)
+
+
+def _kept(aside: dict[str, str]) -> list[str]:
+    paths = sorted(set(aside.values()))
+    return [
+        f"The old data is kept in {path} on {', '.join(h for h, p in aside.items() if p == path)}; "
+        "remove it when nobody needs it."
+        for path in paths
+    ]
 
 
 def restore(deployment: Deployment, backup: str | None) -> tuple[dict[str, Any], list[str]]:
@@ -84,7 +93,7 @@ def restore(deployment: Deployment, backup: str | None) -> tuple[dict[str, Any],
     compared = "compared with its manifest" if checked.manifest else "counted (it has no manifest)"
     report = (
         f"Restored {path.name} on {leader.host} and {compared}: {summary(loaded.rows)}, "
-        f"{time.monotonic() - clock:.1f} s."
+        f"{time.monotonic() - clock:.1f} s{_moment(checked)}."
     )
     return {path.name: {"old": None, "new": "restored"}}, [report, *loaded.notes]
 
@@ -121,6 +130,13 @@ def _loaded(deployment: Deployment, backups: BackupStore, checked: Checked, lead
             ) from error
         finally:
             tools.remove_stale()
+
+
+def _moment(checked: Checked) -> str:
+    """What a restore costs: everything that was written after the dump began."""
+    if not checked.manifest:
+        return ""
+    return f": what was written after {checked.manifest.started_at} is not in it"
 
 
 class _Member:
@@ -168,12 +184,12 @@ def _require_consent(
     """Data in the way needs the operator's word, unless it is our own half-done restore."""
     if not found or (begun and begun.backup == str(checked.path)):
         return
-    where = ", ".join(f"{host} ({megabytes(size)})" for host, size in found.items())
+    where = ", ".join(f"{host} ({amount(size)})" for host, size in found.items())
     require_confirmation(
         deployment,
         confirm,
         f"{deployment.topology.cluster} holds data on {where}, which would be kept aside there and "
-        f"replaced by {checked.path.name}; applications cannot connect meanwhile",
+        f"replaced by {checked.path.name}{_moment(checked)}; applications cannot connect meanwhile",
     )
 
 
@@ -185,8 +201,8 @@ def _require_room(deployment: Deployment, checked: Checked) -> None:
         if facts["free_bytes"] < needed
     }
     if short:
-        where = ", ".join(f"{host} ({megabytes(free)} free)" for host, free in short.items())
+        where = ", ".join(f"{host} ({amount(free)} free)" for host, free in short.items())
         raise RefusedError(
-            f"{checked.path.name} needs about {megabytes(needed)} for /var/lib/pgha on every "
+            f"{checked.path.name} needs about {amount(needed)} for /var/lib/pgha on every "
             f"server, besides what is kept; too little on {where}. Make room and run again."
         )

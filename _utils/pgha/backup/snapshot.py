@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from pgha.backup.access import Access
-from pgha.errors import FailedError, UnreachableError
+from pgha.errors import UnreachableError
 from pgha.pg.session import Watchdog
 
 ANSWER_TIMEOUT_S = 60.0
@@ -136,7 +136,7 @@ def count_rows(connection: Connection) -> dict[str, int]:
     return counted
 
 
-def lost(access: Access, error: psycopg.Error) -> UnreachableError | FailedError:
+def lost(access: Access, error: psycopg.Error) -> UnreachableError:
     """The sentence of a session that could not be opened or broke."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = error.diag.message_primary or (lines[0] if lines else "no reason given")

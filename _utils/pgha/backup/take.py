@@ -15,7 +15,7 @@ from typing import Any
 from pgha.backup import manifest as manifests
 from pgha.backup import marks, snapshot
 from pgha.backup.access import IN_CONTAINER, Access, access, credentials
-from pgha.backup.dump import Dump, Dumped, megabytes
+from pgha.backup.dump import Dump, Dumped, amount
 from pgha.backup.gzipped import LEVEL
 from pgha.backup.names import FORMATS, new_name
 from pgha.backup.sources import Source, sources, why_not_a_replica
@@ -119,7 +119,7 @@ class _Run:
         with self._leaving_nothing(temporary):
             with self.operation.step(f"dumping {source.node.host} to {self.name}"):
                 dumped = self._write(member, cluster, started, temporary)
-            made = self._describe(source, member, cluster, dumped, started, clock, failures)
+            made = self._describe(source, cluster, dumped, started, clock, failures)
             self._publish(temporary, made)
         return made
 
@@ -134,20 +134,23 @@ class _Run:
         return dump.to_directory(temporary, jobs=os.cpu_count() or 1)
 
     def _require_room(self, cluster: snapshot.Cluster) -> None:
-        needed = int(sum(cluster.sizes.values()) * self._ratio()) + RESERVE_BYTES
+        held = sum(cluster.sizes.values())
+        needed = int(held * self._ratio(held)) + RESERVE_BYTES
         free = shutil.disk_usage(self.backups.root).free
         if free < needed:
             raise RefusedError(
-                f"Only {megabytes(free)} are free for {self.backups.root} on the Salt master and "
-                f"about {megabytes(needed)} are needed; make room or lower "
+                f"Only {amount(free)} are free for {self.backups.root} on the Salt master and "
+                f"about {amount(needed)} are needed; make room or lower "
                 "postgresql_backup_retention_days, then run again."
             )
 
-    def _ratio(self) -> float:
-        last = self.backups.newest_good()
-        if last is None or last.manifest is None or not last.manifest.database_bytes:
+    def _ratio(self, held: int) -> float:
+        newest = self.backups.newest_good()
+        last = newest.manifest if newest else None
+        # That of a much smaller cluster says nothing: an empty one is all overhead.
+        if last is None or last.database_bytes < held / 2:
             return FIRST_RATIO
-        return 1.2 * last.manifest.size_bytes / last.manifest.database_bytes
+        return 1.2 * last.size_bytes / last.database_bytes
 
     @contextmanager
     def _leaving_nothing(self, temporary: Path) -> Iterator[None]:
@@ -173,7 +176,6 @@ class _Run:
     def _describe(
         self,
         source: Source,
-        member: Access,
         cluster: snapshot.Cluster,
         dumped: Dumped,
         started: datetime,
@@ -232,7 +234,7 @@ def _choice(
 
 
 def _size(made: manifests.Manifest) -> str:
-    return f"{megabytes(made.size_bytes)}, {made.row_count} rows"
+    return f"{amount(made.size_bytes)}, {made.row_count} rows"
 
 
 def _summary(root: Path, made: manifests.Manifest) -> str:

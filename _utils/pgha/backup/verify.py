@@ -18,7 +18,7 @@ from typing import Any
 
 from pgha.backup.access import conninfo, give_to_tools
 from pgha.backup.check import Checked, check_backup
-from pgha.backup.dump import megabytes
+from pgha.backup.dump import amount
 from pgha.backup.load import BACKUP_FOLDER, Loaded, load, summary
 from pgha.backup.store import BackupStore, remove
 from pgha.backup.take import backup_store
@@ -101,8 +101,8 @@ def _require_room(root: Path, checked: Checked) -> None:
     needed, free = checked.needed_bytes + RESERVE_BYTES, shutil.disk_usage(root).free
     if free < needed:
         raise RefusedError(
-            f"Only {megabytes(free)} are free for {root} on the Salt master and about "
-            f"{megabytes(needed)} are needed to restore {checked.path.name} there; make room, then "
+            f"Only {amount(free)} are free for {root} on the Salt master and about "
+            f"{amount(needed)} are needed to restore {checked.path.name} there; make room, then "
             "run again."
         )
 

@@ -78,7 +78,9 @@ def test_the_backup_must_be_named_and_be_there(make: Make, backup: str) -> None:
 
 def test_data_in_the_way_needs_the_clusters_name(make: Make, backup: str) -> None:
     deployment = make(data=True)
-    with pytest.raises(RefusedError, match=r"holds data on .*CONFIRM=coolify_postgres"):
+    with pytest.raises(
+        RefusedError, match=r"holds data on .*after 2026-11-24T05:00:00.*CONFIRM=coolify_p"
+    ):
         prepare(deployment, backup, None)
     assert asked(deployment) == []
     assert journal.read(deployment.state_dir, topology()) is None
@@ -95,7 +97,9 @@ def test_confirmed_data_is_kept_aside_and_etcd_forgets(make: Make, backup: str) 
         "postgres_node.facts",
     ]
     assert changes["data of builder.lan"] == {"old": "5.0 MB", "new": "kept aside"}
-    assert f"builder.lan: the old data is in {ASIDE}." in comments
+    everywhere = ", ".join(node.host for node in topology().nodes)
+    kept = f"The old data is kept in {ASIDE} on {everywhere}; remove it when nobody needs it."
+    assert comments == [kept]
     # What follows starts Patroni because it knows now that none runs.
     assert not deployment.is_live(topology().nodes[0], "patroni")
 

@@ -14,6 +14,11 @@ def _local(cluster=None, number=1):
     return patroni.local_config(cluster, node(cluster, number), secrets())
 
 
+def test_clients_certificates_are_checked_and_dumps_on_replicas_are_spared():
+    assert _local()["postgresql"]["parameters"]["ssl_ca_file"] == "/etc/pgha/ca.crt"
+    assert patroni.parameters(topology())["hot_standby_feedback"] == "on"
+
+
 def test_the_file_is_the_configuration():
     cluster = topology()
     files = patroni.files(cluster, node(cluster, 2), secrets())
