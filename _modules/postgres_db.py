@@ -14,6 +14,7 @@ from salt.exceptions import CommandExecutionError
 
 try:
     from pgha.errors import NotFoundError, PghaError
+    from pgha.node import announcement
     from pgha.pg import converge, probe
     from pgha.pg.databases import DatabaseSpec
     from pgha.pg.roles import declared_roles
@@ -150,7 +151,7 @@ def apply_databases(cluster=None):
         return converge.apply_databases(_leader(topology), _database(topology))
 
 
-def checkpoint(timeout=300, cluster=None):
+def checkpoint(timeout=300, announce=0, cluster=None):
     """
     Have this server's PostgreSQL write all changed pages to disk and return the seconds it took.
     Its shutdown is short right after that.
@@ -163,12 +164,18 @@ def checkpoint(timeout=300, cluster=None):
 
     timeout
         Seconds. Defaults to 300.
+    announce
+        Seconds within which a switchover follows, whose stop of PostgreSQL is to be quick.
+        Defaults to 0: none does.
     cluster
         Name of the cluster. Defaults to the only one.
     """
     with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
-        return probe.checkpoint(_leader(topology, float(timeout)))
+        seconds = probe.checkpoint(_leader(topology, float(timeout)))
+        if announce:
+            announcement.announce(topology, float(announce))
+        return seconds
 
 
 def _leader(topology, timeout=APPLY_TIMEOUT_S):

@@ -22,6 +22,8 @@ from pgha.verdict.findings import called
 
 CHECKPOINT_DEADLINE_S = 300.0
 """A large shared_buffers on a slow disk; clients go on meanwhile."""
+ANNOUNCED_S = 60.0
+"""The hand-over begins within this, or its stop is as slow as any other."""
 
 
 def switch_over(
@@ -100,6 +102,7 @@ def prepare(operation: Operation, leader: Node, force: bool) -> list[str]:
             [leader.host],
             "postgres_db.checkpoint",
             timeout=CHECKPOINT_DEADLINE_S,
+            announce=ANNOUNCED_S,
             cluster=cluster,
             timeout_s=CHECKPOINT_DEADLINE_S + 30,
         )

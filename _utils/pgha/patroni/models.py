@@ -73,7 +73,7 @@ class MemberStatus:
     ``role`` is ``primary`` or ``replica``; ``server_version`` is text such as ``16.14``;
     ``pending_restart_reason`` is ``{parameter: {"old_value": ..., "new_value": ...}}``,
     ``wal_position`` bytes since the beginning of the WAL: written by the leader, received or
-    replayed by a replica. ``replication_state`` is ``streaming`` on a replica that receives WAL.
+    replayed by a replica; ``replication_state`` is ``streaming`` on a replica that does.
     """
 
     name: str

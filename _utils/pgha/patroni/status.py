@@ -124,12 +124,20 @@ def _from_cluster(topology: Topology, node: Node, cluster: Cluster) -> dict[str,
     return known
 
 
+def _state(own: MemberStatus, in_etcd: str | None) -> str:
+    # A replica says "running" of itself and "streaming" in etcd; the second one tells more, and is
+    # up to loop_wait seconds old.
+    if own.state == "running" and own.replication_state == "streaming":
+        return own.replication_state
+    if own.state == "running" and in_etcd not in (None, "unknown"):
+        return str(in_etcd)
+    return own.state
+
+
 def _from_self(own: MemberStatus, brief: dict[str, Any]) -> dict[str, Any]:
-    # A replica says "running" of itself and "streaming" in etcd; the second one tells more.
-    streaming = own.state == "running" and brief["state"] not in (None, "unknown")
     return {
         "role": _role(own, brief["role"]),
-        "state": brief["state"] if streaming else own.state,
+        "state": _state(own, brief["state"]),
         "timeline": own.timeline if own.timeline is not None else brief["timeline"],
         "pending_restart": own.pending_restart,
         "pending_restart_reason": {

@@ -80,7 +80,7 @@ class Console:
 
     def busy(self) -> int:
         """How many server connections carry a transaction right now."""
-        columns, rows = self._table("SHOW POOLS")
+        columns, rows = self._table("SHOW POOLS", ANSWER_S)
         return sum(int(dict(zip(columns, row, strict=True)).get("sv_active", 0)) for row in rows)
 
     def pause(self, limit_s: float) -> None:
@@ -125,22 +125,22 @@ class Console:
     def _command(self, command: str, limit_s: float) -> list[tuple[Any, ...]]:
         return self._table(command, limit_s)[1]
 
-    def _table(
-        self, command: str, limit_s: float = ANSWER_S
-    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def _table(self, command: str, limit_s: float) -> tuple[list[str], list[tuple[Any, ...]]]:
+        watchdog = None
         try:
             watchdog = Watchdog(self._connection, limit_s)
             with watchdog:
                 cursor = self._connection.execute(command.encode())
                 rows = cursor.fetchall() if cursor.description else []
                 return [column.name for column in cursor.description or ()], rows
-        except psycopg.OperationalError as err:
-            if watchdog.fired:
+        except psycopg.Error as err:
+            if watchdog is not None and watchdog.fired:
                 raise TimedOutError(
                     f"PgBouncer on {self.where} did not finish {command} within {limit_s:g} s."
                 ) from err
-            raise _broken(self._settings, err) from err
-        except psycopg.Error as err:
+            # Its refusals carry 08P01, which elsewhere means a broken connection.
+            if self._connection.closed:
+                raise _broken(self._settings, err) from err
             raise RefusedError(
                 f"PgBouncer on {self.where} refused {command}: {_reason(err)}."
             ) from err

@@ -5,7 +5,8 @@ Decisions, with the section of HAProxy's configuration manual where there is one
 - Every member's Patroni is asked over verified TLS who it is. ``OPTIONS`` returns the status only.
 - ``rw``: sessions to a member that stops being leader are closed at once. A failing check is
   repeated twice (``fall 3``) before that: a busy Patroni must not cost every session, and the 0.2 s
-  are nothing beside the failover that a true failure brings.
+  are nothing beside the failover that a true failure brings. Who is not leader is asked more often
+  than the leader: in a switchover that is what clients wait for.
 - More than one "leader" means that HAProxy does not know yet (it starts and reloads with every
   server up) or that two members claim it; new read-write sessions are then refused, not guessed.
 - ``ro``: replicas within ``patroni_maximum_lag_on_failover``; when none is left, the leader, by
@@ -85,7 +86,7 @@ backend rw
     option httpchk OPTIONS /primary
     http-check expect status 200
     default-server check port {restapi_port} check-ssl verify required ca-file {ca}
-    default-server inter 500ms fastinter 200ms fall 3 rise 1
+    default-server inter 500ms fastinter 200ms downinter 200ms fall 3 rise 1
     default-server on-marked-down shutdown-sessions tcp-ut 20s
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pgha.render import etcd
+from pgha.render import before_stop, etcd
 from pgha.render.accounts import REPLICATOR, RESTAPI_USER, REWIND, SUPERUSER
 from pgha.render.entities import ManagedFile
 from pgha.render.hba import hba_lines, ident_lines
@@ -19,6 +19,7 @@ from pgha.render.places import (
     IN_CONTAINER,
     POSTGRES,
     POSTGRES_DATA,
+    ROOT,
     SOCKETS,
     config_directory,
 )
@@ -36,7 +37,10 @@ def files(topology: Topology, node: Node, secrets: Secrets) -> list[ManagedFile]
     """Everything in ``/etc/pgha/<cluster>/patroni``, readable by the container's user."""
     directory = config_directory(topology, COMPONENT)
     text = yaml.safe_dump(local_config(topology, node, secrets), sort_keys=False, width=1000)
+    hook = f"{directory}/{before_stop.NAME}"
     return [
+        # First: Patroni is told to read its configuration when all files are there.
+        ManagedFile(hook, before_stop.SCRIPT, 0o755, ROOT, ROOT, False, COMPONENT),
         ManagedFile(f"{directory}/patroni.yml", text, 0o600, POSTGRES, POSTGRES, True, COMPONENT),
         ca_file(secrets, directory, COMPONENT),
         *certificate_files(secrets, "patroni", directory, "restapi", POSTGRES, COMPONENT),
@@ -159,6 +163,7 @@ def _postgresql(topology: Topology, node: Node, secrets: Secrets) -> dict[str, A
         "use_unix_socket_repl": True,
         "data_dir": POSTGRES_DATA,
         "bin_dir": f"/usr/lib/postgresql/{topology.version}/bin",
+        "before_stop": f"{IN_CONTAINER}/{before_stop.NAME}",
         "pgpass": "/tmp/pgpass",  # noqa: S108 - the container's own tmpfs
         "authentication": {
             "superuser": _login(SUPERUSER, password(secrets, "superuser")),

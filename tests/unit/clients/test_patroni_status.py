@@ -39,6 +39,14 @@ def test_a_replica_knows_itself_its_leader_and_all_members() -> None:
     ]
 
 
+def test_a_replicas_own_word_on_streaming_is_newer_than_etcds() -> None:
+    with serve(routes("cluster_replica_not_streaming")) as server:
+        brief = node_status(T, NODE_2, PatroniClient(server.url))
+    assert brief["state"] == "streaming"
+    assert brief["wal_position"] == 83886752
+    assert brief["nofailover"] is False
+
+
 def test_pause_and_the_reason_for_a_restart_are_in_the_brief() -> None:
     with serve(
         routes("cluster_paused_pending_restart", "patroni_leader_pending_restart")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from _modules import etcd_cluster, patroni, postgres_db
+from _modules import etcd_cluster, patroni, postgres_db, postgres_pool
 from pgha.etcd.client import EtcdClient
 from pgha.patroni.client import PatroniClient
 from pgha.render.patroni import dynamic_config
@@ -18,7 +18,7 @@ from tests.support.clusters import pillar, topology
 from tests.unit.clients.etcd_gateway import Gateway, voters
 from tests.unit.clients.servers import FakeServer, recorded, serve
 
-MODULES = (etcd_cluster, patroni, postgres_db)
+MODULES = (etcd_cluster, patroni, postgres_db, postgres_pool)
 SECRETS = {"passwords": {"restapi": "s3cret-rest", "monitor": "s3cret-mon"}}
 
 
@@ -99,7 +99,8 @@ def test_a_minion_without_secrets_says_what_to_do(
     member: FakeServer, given: dict[str, Any]
 ) -> None:
     del given["pgha"]
-    for call in (patroni.reload_, postgres_db.role_changes, postgres_db.facts):
+    calls = (patroni.reload_, patroni.standing, postgres_db.role_changes, postgres_db.facts)
+    for call in (*calls, postgres_pool.paused, postgres_pool.resume, postgres_pool.guard):
         with pytest.raises(CommandExecutionError, match="has no secrets in its pillar; run the de"):
             call()
 
