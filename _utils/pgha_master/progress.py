@@ -47,7 +47,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Show a line of its own, also while a step runs."""
-        self._console.print(f"  {text}", markup=False)
+        self._console.print(f"  {text}", markup=False, soft_wrap=True)
         sys.stderr.flush()
 
     @contextmanager

@@ -37,17 +37,31 @@ def look_at(
         also: further problems, found when ``facts`` are there.
     """
     with deployment.step("every minion answers and has the current modules"):
-        values(
-            deployment.fleet.ask(
-                deployment.minions, "saltutil.sync_all", timeout_s=ANSWER_TIMEOUT_S, refresh=True
-            )
-        )
+        _sync_modules(deployment)
         refresh_pillar(deployment)
     with deployment.step("servers and Coolify are fit"):
         problems, coolify = _look(deployment)
         problems += [*also(), *(_coolify_of_those_left(deployment) if lost else coolify)]
         if problems:
             raise FailedError("\n".join(problems))
+
+
+def _sync_modules(deployment: Deployment) -> None:
+    """Every minion has the master's modules, and has loaded the ones that are new to it."""
+    synced = values(
+        deployment.fleet.ask(
+            deployment.minions, "saltutil.sync_all", timeout_s=ANSWER_TIMEOUT_S, refresh=True
+        )
+    )
+    changed = [minion for minion, kinds in synced.items() if any(kinds.values())]
+    if changed:
+        # sync_all only asks for it; the next job may come before the minion has done so.
+        wait = {"async": False}
+        values(
+            deployment.fleet.ask(
+                changed, "saltutil.refresh_modules", timeout_s=ANSWER_TIMEOUT_S, **wait
+            )
+        )
 
 
 def refresh_pillar(deployment: Deployment) -> None:

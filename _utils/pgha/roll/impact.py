@@ -51,10 +51,18 @@ def of_settings(changes: Mapping[str, Mapping[str, Any]]) -> list[Impact]:
     return [_of_setting(key, change) for key, change in sorted(changes.items())]
 
 
-def of_pending(reasons: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[Impact]:
+def of_pending(
+    reasons: Mapping[str, Mapping[str, Mapping[str, Any]]], leader: str | None
+) -> list[Impact]:
     """The impact of restarts that members already wait for: ``{member: {parameter: change}}``."""
     changes = {name: change for found in reasons.values() for name, change in found.items()}
-    return [_restart_for(name, change) for name, change in sorted(changes.items())]
+    of_leader = reasons.get(leader or "", {})
+    return [
+        _restart_for(name, change)
+        if name in of_leader
+        else Impact(_change(name, change), REPLICA_RESTART, "one at a time")
+        for name, change in sorted(changes.items())
+    ]
 
 
 def of_stack(component: str, nodes: Iterable[str], leader: str | None) -> Impact:
@@ -86,11 +94,15 @@ def _of_setting(key: str, change: Mapping[str, Any]) -> Impact:
 
 
 def _restart_for(name: str, change: Mapping[str, Any]) -> Impact:
-    what = _words(name, change.get("old_value"), change.get("new_value"))
+    what = _change(name, change)
     if lowered({name: change}):
         how = "no replica may be below its leader, which therefore restarts first, in place"
         return Impact(what, LEADER_RESTART, how)
     return Impact(what, SWITCHOVER, "replicas restart one at a time, the former leader last")
+
+
+def _change(name: str, change: Mapping[str, Any]) -> str:
+    return _words(name, change.get("old_value"), change.get("new_value"))
 
 
 def _words(name: str, old: object, new: object) -> str:

@@ -14,7 +14,13 @@ from functools import partial
 from typing import Any
 
 from pgha.errors import FailedError, PghaError, RefusedError, TimedOutError
-from pgha.operate.handover import HOLD_LIMIT_S, LOOK_S, PAUSE_LIMIT_S, ROUTE_LOOK_S
+from pgha.operate.handover import (
+    HOLD_LIMIT_S,
+    LOOK_S,
+    PAUSE_LIMIT_S,
+    ROUTE_LOOK_S,
+    STREAMING_DEADLINE_S,
+)
 from pgha.operate.reach import Asked, Reach, overlapping
 from pgha.pool.pools import Pools, sentences
 from pgha.topology import Node
@@ -22,13 +28,18 @@ from pgha.transport import in_parallel
 from pgha.verdict.findings import called
 from pgha.wait import Pending, poll
 
+REPLAY_LOOK_S = 0.2
+"""A replica looks for its leader again every 5 s (``wal_retrieve_retry_interval``)."""
+
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds: for running transactions to end, and for which clients are held at most."""
+    """Seconds: for running transactions to end, for which clients are held at most, and for the
+    replicas to catch up afterwards."""
 
     pause_s: float = PAUSE_LIMIT_S
     hold_s: float = HOLD_LIMIT_S
+    replay_s: float = STREAMING_DEADLINE_S
 
 
 def restart_leader(reach: Reach, node: Node, limits: Limits | None = None) -> dict[str, Any] | None:
@@ -40,8 +51,8 @@ def restart_leader(reach: Reach, node: Node, limits: Limits | None = None) -> di
     Raises:
         RefusedError: nothing was changed: it does not lead, a pool cannot be reached, or clients
             hold transactions for too long.
-        FailedError: restarted, and it does not take writes again or is not reached through every
-            router. The clients were let go.
+        FailedError: restarted, and it does not take writes again, is not reached through every
+            router, or is not followed by every replica. The clients were let go.
     """
     own = reach.patroni(node).member()
     if own.role != "primary":
@@ -58,6 +69,7 @@ def restart_leader(reach: Reach, node: Node, limits: Limits | None = None) -> di
             left = pools.resume()
     if left:
         raise FailedError(f"{called(node)} was restarted. {sentences(left)}")
+    _wait_replayed(reach, node, limits)
     return {"node": node.name, "held_ms": round(pools.held_s * 1000)}
 
 
@@ -108,6 +120,32 @@ def _wait_writable(
         interval_s=LOOK_S,
         what=f"{called(node)} to take writes again",
     )
+
+
+def _wait_replayed(reach: Reach, node: Node, limits: Limits) -> None:
+    """Every replica has replayed what the leader wrote at its start, the new limits among it: a
+    replica that restarts before would start with the old ones once more."""
+    start = _position(reach, node)
+    replicas = [each.name for each in reach.topology.nodes if each != node]
+
+    def check() -> bool | Pending:
+        written = _position(reach, node)
+        lags = reach.replica_lags(node)
+        behind = [
+            name for name in replicas if (lag := lags.get(name)) is None or written - lag < start
+        ]
+        return Pending(f"{', '.join(behind)} has not replayed it") if behind else True
+
+    poll(
+        check,
+        deadline_s=limits.replay_s,
+        interval_s=REPLAY_LOOK_S,
+        what=f"the replicas of {called(node)}, which was restarted,",
+    )
+
+
+def _position(reach: Reach, node: Node) -> int:
+    return reach.patroni(node).member().wal_position or 0
 
 
 def _takes_writes(reach: Reach, node: Node) -> bool:

@@ -19,11 +19,13 @@ def plan(deployment: Deployment) -> list[Impact]:
     """
     found = impact.of_settings(settings_changes(deployment))
     named = {each.what for each in found}
-    found += [each for each in impact.of_pending(waiting(deployment)) if each.what not in named]
+    leader = known_leader(deployment)
+    pending = impact.of_pending(waiting(deployment), leader)
+    found += [each for each in pending if each.what not in named]
     for component in STACK_COMPONENTS:
         nodes = outdated(deployment, component)
         if nodes:
-            found.append(impact.of_stack(component, nodes, known_leader(deployment)))
+            found.append(impact.of_stack(component, nodes, leader))
     if stale := stale_nodes(deployment):
         found.append(impact.of_etcd_files(stale))
     return found

@@ -100,3 +100,14 @@ def test_another_major_version_is_refused_before_anything_is_touched() -> None:
     run, _ = deployment(**{"postgres_roll.outlook": {**QUIET, "version": "15.18"}})
     with pytest.raises(FailedError, match="postgresql_version is 16 and PostgreSQL 15 runs"):
         check(run)
+
+
+def test_new_modules_are_loaded_before_they_are_used() -> None:
+    def synced(minion: str, **_: Any) -> dict[str, list[str]]:
+        return {"modules": ["modules.postgres_roll"] if minion == "builder.lan" else []}
+
+    run, fleet = deployment(**{"saltutil.sync_all": synced, "saltutil.refresh_modules": True})
+    check(run)
+    minions, _, keywords = fleet.asked[1]
+    assert minions == ("builder.lan",)
+    assert keywords["async"] is False

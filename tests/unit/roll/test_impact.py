@@ -39,8 +39,10 @@ def test_line_of_a_setting() -> None:
 
 def test_restarts_that_wait_already_are_one_line_per_parameter() -> None:
     change = {"max_connections": {"old_value": "200", "new_value": "250"}}
-    (line,) = impact.of_pending({"n-1": change, "n-2": change})
+    (line,) = impact.of_pending({"n-1": change, "n-2": change}, leader="n-1")
     assert str(line).startswith("max_connections 200 -> 250: switchover (")
+    (line,) = impact.of_pending({"n-2": change}, leader="n-1")
+    assert str(line) == "max_connections 200 -> 250: replica restart (one at a time)"
 
 
 @pytest.mark.parametrize(

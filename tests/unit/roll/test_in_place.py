@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pgha.errors import FailedError, RefusedError
+from pgha.errors import FailedError, RefusedError, TimedOutError
 from pgha.patroni.models import MemberStatus
 from pgha.roll.in_place import Limits, restart_leader
 from tests.support.clusters import topology
@@ -15,7 +15,8 @@ from tests.unit.clients.patroni_members import LEADER, own
 CLUSTER = topology()
 NODE = CLUSTER.node(LEADER)
 PENDING = {"max_connections": {"old_value": "250", "new_value": "200"}}
-QUICK = Limits(pause_s=0.1, hold_s=0.05)
+QUICK = Limits(pause_s=0.1, hold_s=5, replay_s=0)
+HASTY = Limits(pause_s=0.1, hold_s=0.05, replay_s=0)
 
 
 class Pools:
@@ -56,6 +57,7 @@ class Servers:
         self.refusal: RefusedError | None = None
         self.comes_back = True
         self.leads = NODE.ip
+        self.lags: dict[str, int | None] = {node.name: 0 for node in CLUSTER.nodes}
 
     def patroni(self, node: Any) -> Servers:
         return self
@@ -76,12 +78,15 @@ class Servers:
     def takes_writes(self, node: Any) -> bool:
         return True
 
+    def replica_lags(self, node: Any) -> dict[str, int | None]:
+        return self.lags
+
     def leads_to(self, node: Any) -> str:
         return self.leads
 
 
-def restarted(servers: Any) -> dict[str, Any] | None:
-    return restart_leader(servers, NODE, QUICK)
+def restarted(servers: Any, limits: Limits = QUICK) -> dict[str, Any] | None:
+    return restart_leader(servers, NODE, limits)
 
 
 def test_leader_is_restarted_between_pause_and_resume() -> None:
@@ -130,15 +135,15 @@ def test_leader_that_does_not_come_back_in_time_lets_the_clients_go() -> None:
     servers = Servers()
     servers.comes_back = False
     with pytest.raises(FailedError, match=r"took too long.*postgres\.status"):
-        restarted(servers)
+        restarted(servers, HASTY)
     assert servers.pool.done[-2:] == ["resumed", "closed"]
 
 
 def test_router_that_leads_elsewhere_is_named() -> None:
     servers = Servers()
     servers.leads = "10.9.9.9"
-    with pytest.raises(FailedError, match=r"app-server-1\.lan \(it leads to another server\)"):
-        restarted(servers)
+    with pytest.raises(FailedError, match=r"do not lead to it: app-server-1\.lan \("):
+        restarted(servers, HASTY)
     assert servers.pool.done[-2:] == ["resumed", "closed"]
 
 
@@ -147,3 +152,13 @@ def test_pool_that_stays_held_is_a_failure() -> None:
     servers.pool.deaf = {"builder.lan": "RESUME on builder.lan did not happen."}
     with pytest.raises(FailedError, match="RESUME on builder"):
         restarted(servers)
+
+
+@pytest.mark.parametrize("lag", [None, 1])
+def test_replica_that_has_not_replayed_the_start_is_waited_for(lag: int | None) -> None:
+    """Until then it would start with the old limits again."""
+    servers = Servers()
+    servers.lags["postgres-node-3"] = lag
+    with pytest.raises(TimedOutError, match="postgres-node-3 has not replayed it"):
+        restarted(servers)
+    assert servers.pool.done[-2:] == ["resumed", "closed"]
