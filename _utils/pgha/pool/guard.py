@@ -1,4 +1,4 @@
-"""Lets clients go when whoever paused their pool has died (docs/adr/0003).
+"""Lets clients go when whoever paused their pool has died (docs/adr/0007).
 
 A switchover pauses every pool and resumes it seconds later. If its process is killed in between,
 nobody would resume, and clients would wait until PgBouncer's ``query_wait_timeout`` ends them. So
