@@ -50,7 +50,7 @@ def set_aside(cluster=None):
         return own.set_aside()
 
 
-def found(voters, cluster=None):
+def found(voters, token, cluster=None):
     """
     Stop this server's etcd, set its data aside and get it ready to begin a new etcd cluster with
     the named voters; it is not started. Returns the same as ``set_aside``.
@@ -59,15 +59,17 @@ def found(voters, cluster=None):
 
     .. code-block:: bash
 
-        salt app-server-1.lan etcd_member.found '[postgres-node-1]'
+        salt app-server-1.lan etcd_member.found '[postgres-node-1]' coolify_postgres-2
 
     voters
         Names of the nodes that begin the cluster together.
+    token
+        The new cluster's token, the same for all of them and unlike that of any cluster before.
     cluster
         Name of the cluster. Defaults to the only one.
     """
     with _own(cluster) as own:
-        return own.found([own.topology.node(voter).name for voter in voters])
+        return own.found([own.topology.node(voter).name for voter in voters], token)
 
 
 def rejoin(cluster=None):

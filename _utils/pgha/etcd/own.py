@@ -35,10 +35,10 @@ class Own:
         stopped = stop_stack(self.topology, self.node, "etcd", self.docker)
         return {"stopped": stopped, "set_aside": set_etcd_aside(self.topology)}
 
-    def found(self, voters: Sequence[str]) -> dict[str, Any]:
+    def found(self, voters: Sequence[str], token: str) -> dict[str, Any]:
         """Get ready to begin a new etcd cluster together with ``voters``; as `set_aside`."""
         done = self.set_aside()
-        self._write(etcd.founding(self.topology, voters))
+        self._write(etcd.founding(self.topology, voters, token))
         return done
 
     def rejoin(self) -> dict[str, Any]:

@@ -84,8 +84,13 @@ class Docker:
         return {entry["Name"]: _subnets(entry) for entry in details}
 
     def signal(self, container: str, signal: str) -> None:
-        """Send a signal to the first process of a container."""
-        self._call("kill", "--signal", signal, container)
+        """Send a signal to the first process of a container, as its own user.
+
+        Not with `docker kill`: that marks the container as stopped by hand, whatever the signal,
+        and `unless-stopped` then does not start it again after a power loss (moby 26,
+        daemon/kill.go, HasBeenManuallyStopped).
+        """
+        self._call("exec", container, "sh", "-c", f"kill -{signal} 1")
 
     def stop(self, container: str, grace_s: int) -> None:
         """Stop a container; one that does not end within the grace is killed."""

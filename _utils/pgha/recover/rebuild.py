@@ -7,6 +7,7 @@ chosen, and what is done already is found done.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from pgha.deploy.deployment import Deployment
@@ -14,7 +15,7 @@ from pgha.deploy.etcd import rejoin, wait_quorum
 from pgha.deploy.fleet import values
 from pgha.errors import FailedError
 from pgha.recover.copies import Copy
-from pgha.topology import Node
+from pgha.topology import Node, Topology
 
 STOP_TIMEOUT_S = 180
 """Docker kills PostgreSQL after a grace of 120 s; the rest is Salt's."""
@@ -43,7 +44,9 @@ def begin_etcd(deployment: Deployment) -> dict[str, Any]:
     with deployment.step(f"the old data of etcd is set aside on {_names(topology.nodes)}"):
         kept = values(_ask(deployment, others, "etcd_member.set_aside")) if others else {}
         names = [node.name for node in voters]
-        kept |= values(_ask(deployment, voters, "etcd_member.found", voters=names))
+        kept |= values(
+            _ask(deployment, voters, "etcd_member.found", voters=names, token=_token(topology))
+        )
         for node in topology.nodes:
             deployment.forget(node, "etcd")
     with deployment.step(f"a new etcd has quorum ({len(voters)} voters)"):
@@ -55,6 +58,11 @@ def begin_etcd(deployment: Deployment) -> dict[str, Any]:
         for host, done in kept.items()
         if done["set_aside"]
     }
+
+
+def _token(topology: Topology) -> str:
+    now = datetime.now(timezone.utc)
+    return f"{topology.cluster}-{now:%Y%m%dT%H%M%SZ}"
 
 
 def lead(deployment: Deployment, chosen: Node) -> dict[str, Any]:

@@ -65,10 +65,20 @@ def joining(members: Mapping[str, str]) -> dict[str, str]:
     return {"initial-cluster": _as_text(members), "initial-cluster-state": "existing"}
 
 
-def founding(topology: Topology, voters: Sequence[str]) -> dict[str, str]:
-    """The words for members that begin a new etcd cluster together."""
+def founding(topology: Topology, voters: Sequence[str], token: str) -> dict[str, str]:
+    """The words for members that begin a new etcd cluster together, after another one was lost.
+
+    Args:
+        token: unlike any before. Cluster and member ids are made of it and the addresses: with
+            the old token a member of the old cluster would pass for one of this, and Patroni,
+            which remembers the cluster's id and Raft term, would call the young cluster stale.
+    """
     members = {name: peer_url(topology, topology.node(name)) for name in voters}
-    return {"initial-cluster": _as_text(members), "initial-cluster-state": "new"}
+    return {
+        "initial-cluster": _as_text(members),
+        "initial-cluster-token": token,
+        "initial-cluster-state": "new",
+    }
 
 
 def config(topology: Topology, node: Node) -> dict[str, Any]:

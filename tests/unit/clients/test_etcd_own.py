@@ -56,7 +56,7 @@ def test_rejoining_writes_the_members_that_etcd_lists_and_joining_puts_the_file_
 
 
 def test_a_founder_of_a_smaller_cluster_names_only_the_founders(file: Path) -> None:
-    assert own(None).found([VOTER.name])["set_aside"] == "/kept"
+    assert own(None).found([VOTER.name], "c-2")["set_aside"] == "/kept"
     config = yaml.safe_load(file.read_text())
     assert config["initial-cluster"] == f"{VOTER.name}=https://{VOTER.ip}:2380"
     assert own(None).restore()

@@ -76,3 +76,14 @@ def test_server_without_docker_says_what_to_do() -> None:
 
     with pytest.raises(UnreachableError, match="let Coolify validate"):
         Docker(run=run).version()
+
+
+def test_a_signal_does_not_make_docker_think_that_somebody_stopped_the_container() -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    Docker(run=run).signal("patroni-1", "HUP")
+    assert commands == [["docker", "exec", "patroni-1", "sh", "-c", "kill -HUP 1"]]
