@@ -108,6 +108,24 @@ def test_all_servers_lose_power_and_come_back_by_themselves(cluster: Lab) -> Non
 
 
 @pytest.mark.fault
+def test_patroni_starts_while_the_first_voters_server_is_dead(cluster: Lab) -> None:
+    first, other = (f"{name}.{cluster.domain}" for name in ("app-server-1", "app-server-2"))
+    docker("kill", first)
+    try:
+        cluster.check(other, "sh", "-c", f"{CONTAINER_OF.format('patroni')} | xargs docker restart")
+        eventually(
+            lambda: (
+                cluster.salt(other, "patroni.status")[other]["state"] in ("running", "streaming")
+            ),
+            deadline_s=60,
+            what=f"PostgreSQL on {other}",
+        )
+    finally:
+        docker("start", first)
+    eventually(lambda: is_healthy(cluster), deadline_s=POWER_DEADLINE_S, what="a healthy cluster")
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize("name", ["postgres-node-1", "postgres-node-4"])
 def test_dead_server_is_replaced_by_a_deploy(cluster: Lab, name: str) -> None:
     server = next(node["host"] for node in cluster.nodes() if node["name"] == name)
