@@ -17,6 +17,8 @@ try:
     from pgha.node import data, stopping
     from pgha.node import position as reading
     from pgha.node.docker import Docker
+    from pgha.node.files import file_changes, write_file
+    from pgha.render import patroni
     from pgha.topology import Topology
 
     MISSING = None
@@ -51,6 +53,31 @@ def position(cluster=None):
         if not data.initialised(topology)["postgresql"]:
             return None
         return reading.position(topology, Docker())
+
+
+def use_voter(voter, cluster=None):
+    """
+    Write patroni.yml of this server so that Patroni asks the named etcd voter first when it starts,
+    until the next deploy writes it as declared. Returns whether the file was changed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt builder.lan postgres_data.use_voter postgres-node-3
+
+    voter
+        Name or host of an etcd voter.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with _here(cluster) as (topology, node):
+        secrets = {"pgha": __pillar__.get("pgha") or {}}
+        first = topology.node(voter).name
+        changed = file_changes([patroni.config_file(topology, node, secrets, first)])
+        for file, _ in changed:
+            write_file(file)
+        return bool(changed)
 
 
 def stop(components="patroni", cluster=None):

@@ -39,6 +39,11 @@ def is_healthy(lab: Lab) -> bool:
     return bool(state_of(lab).get("healthy"))
 
 
+def runs(lab: Lab, server: str) -> bool:
+    """Whether PostgreSQL of that server runs, as its own Patroni says."""
+    return lab.salt(server, "patroni.status")[server]["state"] in ("running", "streaming")
+
+
 def remove_disk(lab: Lab, server: str) -> None:
     docker("rm", "-f", server)
     short = server.split(".")[0]
@@ -105,6 +110,18 @@ def test_all_servers_lose_power_and_come_back_by_themselves(cluster: Lab) -> Non
     docker("start", *cluster.servers)
     eventually(lambda: is_healthy(cluster), deadline_s=POWER_DEADLINE_S, what="a healthy cluster")
     assert writes.missing() == set()
+
+
+@pytest.mark.fault
+def test_patroni_starts_while_the_first_voters_server_is_dead(cluster: Lab) -> None:
+    first, other = (f"{name}.{cluster.domain}" for name in ("app-server-1", "app-server-2"))
+    docker("kill", first)
+    try:
+        cluster.check(other, "sh", "-c", f"{CONTAINER_OF.format('patroni')} | xargs docker restart")
+        eventually(lambda: runs(cluster, other), deadline_s=60, what=f"PostgreSQL on {other}")
+    finally:
+        docker("start", first)
+    eventually(lambda: is_healthy(cluster), deadline_s=POWER_DEADLINE_S, what="a healthy cluster")
 
 
 @pytest.mark.fault

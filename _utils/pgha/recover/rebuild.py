@@ -53,6 +53,8 @@ def begin_etcd(deployment: Deployment) -> dict[str, Any]:
         changes = deployment.converge_stacks(voters, "etcd")
         wait_quorum(deployment, voters[0], voters=len(voters))
         values(_ask(deployment, voters, "etcd_member.restore"))
+        # The voter that a Patroni asks first may be one of those that are gone.
+        values(_ask(deployment, topology.nodes, "postgres_data.use_voter", voter=voters[0].name))
     return changes | {
         f"etcd data of {topology.node(host).name}": {"old": "lost quorum", "new": done["set_aside"]}
         for host, done in kept.items()

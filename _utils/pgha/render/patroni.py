@@ -37,17 +37,49 @@ MAX_CONNECTIONS = 200
 def files(topology: Topology, node: Node, secrets: Secrets) -> list[ManagedFile]:
     """Everything in ``/etc/pgha/<cluster>/patroni``, readable by the container's user."""
     directory = config_directory(topology, COMPONENT)
-    text = yaml.safe_dump(local_config(topology, node, secrets), sort_keys=False, width=1000)
     hook = f"{directory}/{before_stop.NAME}"
     return [
         # First: Patroni is told to read its configuration when all files are there.
         ManagedFile(hook, before_stop.SCRIPT, 0o755, ROOT, ROOT, False, COMPONENT),
-        ManagedFile(f"{directory}/patroni.yml", text, 0o600, POSTGRES, POSTGRES, True, COMPONENT),
+        config_file(topology, node, secrets),
         ca_file(secrets, directory, COMPONENT),
         *certificate_files(secrets, "patroni", directory, "restapi", POSTGRES, COMPONENT),
         *certificate_files(secrets, "postgresql", directory, "postgresql", POSTGRES, COMPONENT),
         *certificate_files(secrets, "etcd-client", directory, "etcd-client", POSTGRES, COMPONENT),
     ]
+
+
+def config_file(
+    topology: Topology, node: Node, secrets: Secrets, first_voter: str | None = None
+) -> ManagedFile:
+    """patroni.yml; with ``first_voter`` another etcd voter than declared is asked first."""
+    content = local_config(topology, node, secrets)
+    if first_voter:
+        content["etcd3"]["hosts"] = etcd_hosts(topology, node, first_voter)
+    text = yaml.safe_dump(content, sort_keys=False, width=1000)
+    path = f"{config_directory(topology, COMPONENT)}/patroni.yml"
+    return ManagedFile(path, text, 0o600, POSTGRES, POSTGRES, True, COMPONENT)
+
+
+def etcd_hosts(topology: Topology, node: Node, first_voter: str | None = None) -> list[str]:
+    """The etcd voters as ``address:port``, beginning with the node's own.
+
+    Patroni 4.1 asks only the first one for its version when it starts, and ends if that does not
+    answer (`Etcd3Client.__init__` with ``use_proxies``). Were it the same on all servers, no
+    Patroni could start anywhere while that one server is down. A node without a voter of its own
+    begins with another one than its neighbour.
+    """
+    voters = topology.voters
+    own = node.name if node.name in voters else _spread(topology, node)
+    start = voters.index(first_voter or own)
+    urls = etcd.voter_urls(topology)
+    return [url.removeprefix("https://") for url in [*urls[start:], *urls[:start]]]
+
+
+def _spread(topology: Topology, node: Node) -> str:
+    # From the end: the first declared is the preferred primary, the server others look to most.
+    position = topology.learners.index(node.name)
+    return topology.voters[-1 - position % len(topology.voters)]
 
 
 def dynamic_config(topology: Topology) -> dict[str, Any]:
@@ -126,7 +158,7 @@ def local_config(topology: Topology, node: Node, secrets: Secrets) -> dict[str, 
         "log": {"level": "INFO", "deduplicate_heartbeat_logs": True},
         "restapi": _restapi(topology, node, secrets),
         "ctl": {"insecure": False, "cacert": CA},
-        "etcd3": _etcd3(topology),
+        "etcd3": _etcd3(topology, node),
         "bootstrap": {"dcs": dynamic_config(topology), "initdb": _initdb()},
         "postgresql": _postgresql(topology, node, secrets),
         "watchdog": {"mode": "off"},
@@ -146,9 +178,9 @@ def _restapi(topology: Topology, node: Node, secrets: Secrets) -> dict[str, Any]
     }
 
 
-def _etcd3(topology: Topology) -> dict[str, Any]:
+def _etcd3(topology: Topology, node: Node) -> dict[str, Any]:
     return {
-        "hosts": [url.removeprefix("https://") for url in etcd.voter_urls(topology)],
+        "hosts": etcd_hosts(topology, node),
         "protocol": "https",
         # Without this Patroni asks etcd for its members and would also talk to learners, which
         # refuse; a change of the voters therefore needs a restart of Patroni.

@@ -73,6 +73,7 @@ def fleet() -> FakeFleet:
             "patroni.wait_streaming": [],
             "postgres_data.position": position,
             "postgres_data.stop": [],
+            "postgres_data.use_voter": True,
             "etcd_member.found": {"stopped": [], "set_aside": "/x/etcd/data.1"},
             "etcd_member.set_aside": {"stopped": [], "set_aside": None},
             "etcd_member.restore": False,

@@ -147,3 +147,26 @@ def test_only_the_containers_user_reads_the_file_and_the_keys():
         "etcd-client.key",
     }
     assert {(file.mode, file.uid) for file in private} == {(0o600, 999)}
+
+
+def test_every_patroni_asks_another_etcd_voter_first():
+    """At its start it asks only that one, so a dead server must not be everybody's first."""
+    cluster = topology()
+    firsts = {each.name: patroni.etcd_hosts(cluster, each)[0] for each in cluster.nodes}
+    assert firsts == {
+        "postgres-node-1": "172.28.0.20:2379",
+        "postgres-node-2": "172.28.0.21:2379",
+        "postgres-node-3": "172.28.0.10:2379",
+        "postgres-node-4": "172.28.0.10:2379",
+    }
+    hosts = {tuple(sorted(patroni.etcd_hosts(cluster, each))) for each in cluster.nodes}
+    assert len(hosts) == 1
+
+
+def test_a_recovery_can_name_the_voter_that_is_asked_first():
+    cluster = topology()
+    file = patroni.config_file(cluster, cluster.nodes[3], secrets(), "postgres-node-2")
+    declared = patroni.config_file(cluster, cluster.nodes[3], secrets())
+    assert yaml.safe_load(file.content)["etcd3"]["hosts"][0] == "172.28.0.21:2379"
+    assert file.secret
+    assert declared.content != file.content
