@@ -78,8 +78,8 @@ def etcd_hosts(topology: Topology, node: Node, first_voter: str | None = None) -
 
 def _spread(topology: Topology, node: Node) -> str:
     # From the end: the first declared is the preferred primary, the server others look to most.
-    position = topology.learners.index(node.name)
-    return topology.voters[-1 - position % len(topology.voters)]
+    others = [other.name for other in topology.nodes if other.name not in topology.voters]
+    return topology.voters[-1 - others.index(node.name) % len(topology.voters)]
 
 
 def dynamic_config(topology: Topology) -> dict[str, Any]:
