@@ -112,27 +112,27 @@ class PatroniClient:
     def switchover(self, leader: str, candidate: str, timeout_s: float) -> str:
         """Have the leader hand over to a candidate; asked of the leader.
 
-        Patroni answers when it is over (or after 20 s), with a text; what really happened is seen
-        in the roles.
+        Patroni answers when it is over, with a text; after 20 s it answers that it does not know,
+        which is no refusal. What really happened is seen in the roles.
         """
         body = {"leader": leader, "candidate": candidate}
-        return self._change("POST", "/switchover", body, timeout_s).text
+        return self._promote("/switchover", body, timeout_s)
 
     def failover(self, candidate: str, timeout_s: float) -> str:
         """Have a candidate take over from a dead leader; asked of any member."""
-        return self._change("POST", "/failover", {"candidate": candidate}, timeout_s).text
+        return self._promote("/failover", {"candidate": candidate}, timeout_s)
+
+    def _promote(self, path: str, body: Mapping[str, Any], timeout_s: float) -> str:
+        answer = self._endpoint.request("POST", path, body, timeout_s)
+        if answer.status == 503 and "status unknown" in answer.text:
+            return answer.text
+        return self._accepted(answer, f"POST {path}").text
 
     def _read(self, path: str) -> Answer:
         return self._accepted(self._endpoint.request("GET", path), f"GET {path}")
 
-    def _change(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        timeout_s: float | None = None,
-    ) -> Answer:
-        answer = self._endpoint.request(method, path, body, timeout_s)
+    def _change(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+        answer = self._endpoint.request(method, path, body)
         return self._accepted(answer, f"{method} {path}")
 
     def _accepted(self, answer: Answer, request: str) -> Answer:

@@ -97,3 +97,25 @@ def test_something_else_on_the_port_is_not_taken_for_patroni() -> None:
         pytest.raises(UnexpectedAnswerError, match="something that Patroni never says"),
     ):
         PatroniClient(server.url).cluster()
+
+
+def test_a_hand_over_is_asked_for_with_the_password_and_refused_with_patronis_words() -> None:
+    refused = (412, "switchover is not possible: no good candidates have been found")
+    routes = {"POST /switchover": (200, "Successfully switched over"), "POST /failover": refused}
+    with serve(routes) as server:
+        client = PatroniClient(server.url, username="patroni", password="secret")
+        assert "Successfully" in client.switchover("a", "b", 5)
+        with pytest.raises(RefusedError, match=r"412 to POST /failover: .*no good candidates"):
+            client.failover("b", 5)
+    assert server.asked("POST") == [{"leader": "a", "candidate": "b"}, {"candidate": "b"}]
+    assert all(authorization for *_, authorization in server.requests)
+
+
+def test_that_patroni_does_not_know_yet_is_no_refusal() -> None:
+    with serve({"POST /failover": (503, "Failover status unknown")}) as server:
+        assert "unknown" in PatroniClient(server.url).failover("b", 5)
+    with (
+        serve({"POST /failover": (503, "Failover failed")}) as server,
+        pytest.raises(RefusedError, match="Failover failed"),
+    ):
+        PatroniClient(server.url).failover("b", 5)
