@@ -63,5 +63,5 @@ class Progress:
 
     def _end(self, mark: str, what: str, started: float) -> None:
         seconds = time.monotonic() - started
-        self._console.print(f"{mark} {what} [dim]{seconds:.1f} s[/]")
+        self._console.print(f"{mark} {what} [dim]{seconds:.1f} s[/]", soft_wrap=True)
         sys.stderr.flush()
