@@ -14,6 +14,7 @@ from salt.exceptions import CommandExecutionError
 
 try:
     from pgha.errors import PghaError
+    from pgha.held import held_secrets
     from pgha.node import data, stopping
     from pgha.node import position as reading
     from pgha.node.docker import Docker
@@ -72,7 +73,7 @@ def use_voter(voter, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     with _here(cluster) as (topology, node):
-        secrets = {"pgha": __pillar__.get("pgha") or {}}
+        secrets = {"pgha": held_secrets(__pillar__, topology)}
         first = topology.node(voter).name
         changed = file_changes([patroni.config_file(topology, node, secrets, first)])
         for file, _ in changed:
