@@ -203,3 +203,23 @@ def has_all_rows(lab: Lab, writes: Writes) -> bool:
         lab.controller, "psql", "-d", "application", "-Atc", f"SELECT count(*) FROM {TABLE}"
     )
     return done.stdout.strip() == str(len(set(writes.acknowledged)))
+
+
+@pytest.mark.fault
+def test_everything_is_gone_and_a_backup_is_left(cluster: Lab) -> None:
+    with Writes(cluster) as writes:
+        eventually(lambda: len(writes.acknowledged) > 50, deadline_s=60, what="50 rows")
+    taken = recover(cluster, "backup")
+    assert taken.code == 0, taken.stdout + taken.stderr
+    (changes,) = taken.changes.values()
+    (name,) = [name for name, change in changes.items() if change["old"] is None]
+    for server in cluster.servers:
+        remove_disk(cluster, server)
+    servers_up(cluster)
+    restored = cluster.deploy(
+        "pillar=" + json.dumps({"restore_from_backup": True, "backup_file": name})
+    )
+    assert restored.code == 0, restored.stdout + restored.stderr
+    eventually(lambda: is_healthy(cluster), deadline_s=60, what="a healthy cluster")
+    assert writes.missing() == set()
+    assert cluster.deploy().changes == {}
