@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.support.lab import Deploy, Lab, eventually
+from tests.support.operations import operate
 
 
 def refused(lab: Lab, *words: str, deploy: Deploy | None = None) -> str:
@@ -87,22 +90,36 @@ def test_server_that_coolify_calls_unusable(cluster: Lab) -> None:
         cluster.coolify("PUT", f"servers/{server}", {"is_usable": None})
 
 
-def test_coolify_down(cluster: Lab) -> None:
-    cluster.check(cluster.controller, "sv", "down", "coolify")
+@contextmanager
+def coolify_stopped(lab: Lab) -> Iterator[None]:
+    health = ("curl", "-fs", "http://127.0.0.1:8000/api/v1/health")
+    lab.check(lab.controller, "sv", "down", "coolify")
     try:
-        refused(cluster, "Coolify", cluster.address(cluster.controller))
+        yield
     finally:
-        cluster.check(cluster.controller, "sv", "up", "coolify")
+        lab.check(lab.controller, "sv", "up", "coolify")
         eventually(
-            lambda: (
-                cluster.run(
-                    cluster.controller, "curl", "-fs", "http://127.0.0.1:8000/api/v1/health"
-                ).returncode
-                == 0
-            ),
+            lambda: lab.run(lab.controller, *health).returncode == 0,
             deadline_s=30,
             what="Coolify up again",
         )
+
+
+def test_coolify_down(cluster: Lab) -> None:
+    with coolify_stopped(cluster):
+        refused(cluster, "Coolify", cluster.address(cluster.controller))
+
+
+def test_what_needs_no_coolify_works_without_it(cluster: Lab) -> None:
+    with coolify_stopped(cluster):
+        moved = operate(cluster, "switchover")
+        assert moved["result"] is True, moved["comment"]
+        taken = operate(cluster, "backup")
+        assert taken["result"] is True, taken["comment"]
+        replica = next(server for server in cluster.servers if server != cluster.leader())
+        built = operate(cluster, "reinit", node=replica)
+        assert built["result"] is True, built["comment"]
+    assert cluster.status()["healthy"]
 
 
 def test_minion_that_does_not_answer(cluster: Lab) -> None:
