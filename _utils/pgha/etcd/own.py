@@ -7,8 +7,10 @@ empty directory for another reason, the file says so for that one start and is p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pgha.etcd.health import ClientFor
@@ -58,8 +60,17 @@ class Own:
         return {**done, "restored": self.restore()}
 
     def restore(self) -> bool:
-        """Write etcd.yml as declared; False when it was."""
-        return self._write(None)
+        """Write etcd.yml as declared; False when it was.
+
+        The file keeps its time: a file that is newer than its container asks for a restart of etcd
+        (`pgha.node.facts.stale_components`), and what is put back here etcd has no use for.
+        """
+        path = Path(etcd.config_file(self.topology, self.node).path)
+        before = path.stat() if path.exists() else None
+        changed = self._write(None)
+        if changed and before:
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return changed
 
     def _write(self, first_start: Mapping[str, str] | None) -> bool:
         wanted = etcd.config_file(self.topology, self.node, first_start)

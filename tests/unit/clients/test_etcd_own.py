@@ -61,3 +61,10 @@ def test_a_founder_of_a_smaller_cluster_names_only_the_founders(file: Path) -> N
     assert config["initial-cluster"] == f"{VOTER.name}=https://{VOTER.ip}:2380"
     assert own(None).restore()
     assert not own(None).restore()
+
+
+def test_putting_the_file_back_does_not_make_it_newer_than_its_container(file: Path) -> None:
+    own(None).found([VOTER.name], "c-2")
+    os.utime(file, (1000, 1000))
+    assert own(None).restore()
+    assert file.stat().st_mtime == 1000
