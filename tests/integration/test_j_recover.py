@@ -172,6 +172,9 @@ def test_etcd_is_lost_and_postgresql_is_not(cluster: Lab) -> None:
 def test_majority_is_gone_for_good_and_the_newest_copy_leads(cluster: Lab) -> None:
     gone = [f"{name}.{cluster.domain}" for name in ("app-server-1", "app-server-2")]
     behind = f"builder.{cluster.domain}"
+    # The leader is among the lost; else there is no choice to be made.
+    moved = recover(cluster, "switchover", target_node=gone[0])
+    assert moved.code == 0, moved.stdout + moved.stderr
     cluster.check(behind, "sh", "-c", f"{CONTAINER_OF.format('patroni')} | xargs docker stop")
     with Writes(cluster) as writes:
         eventually(lambda: len(writes.acknowledged) > 50, deadline_s=60, what="50 rows")
