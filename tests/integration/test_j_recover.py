@@ -165,6 +165,9 @@ def test_etcd_is_lost_and_postgresql_is_not(cluster: Lab) -> None:
     assert cluster.leader() == leader
     eventually(lambda: is_healthy(cluster), deadline_s=60, what="a healthy cluster")
     assert writes.missing() == set()
+    # Puts back the order in which Patroni asks the voters.
+    settled = cluster.deploy()
+    assert settled.code == 0, settled.stdout + settled.stderr
     assert cluster.deploy().changes == {}
 
 
