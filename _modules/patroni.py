@@ -10,12 +10,8 @@ host, and defaults to this server.
 from __future__ import annotations
 
 import dataclasses
-from contextlib import contextmanager
-
-from salt.exceptions import CommandExecutionError
 
 try:
-    from pgha.errors import PghaError
     from pgha.held import held_password
     from pgha.operate.handover import Limits, hand_over
     from pgha.operate.promote import promote
@@ -28,6 +24,7 @@ try:
     from pgha.render import patroni as declared
     from pgha.render.accounts import MONITOR
     from pgha.topology import Topology
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -62,7 +59,7 @@ def status(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with _operator_errors():
+    with operator_errors():
         return brief.node_status(topology, asked, access.client_for(topology, asked))
 
 
@@ -81,7 +78,7 @@ def members(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         found = access.client_for(topology, here).cluster().members
         return [brief.member_line(topology, member) for member in found]
 
@@ -100,7 +97,7 @@ def leader(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         found = access.client_for(topology, here).cluster().leader
         return found.name if found else None
 
@@ -121,7 +118,7 @@ def is_leader(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with _operator_errors():
+    with operator_errors():
         return access.client_for(topology, asked).is_primary()
 
 
@@ -139,7 +136,7 @@ def history(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         lines = access.client_for(topology, here).history()
         return [dataclasses.asdict(line) for line in lines]
 
@@ -158,7 +155,7 @@ def config(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         return access.client_for(topology, here).config()
 
 
@@ -177,7 +174,7 @@ def config_changes(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         client = access.client_for(topology, here)
         return dynamic.plan_config(client.config(), declared.dynamic_config(topology)).changes
 
@@ -196,7 +193,7 @@ def config_apply(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         client = access.client_for(topology, here, _password(topology, "restapi"))
         return dynamic.apply_config(client, declared.dynamic_config(topology)).changes
 
@@ -223,7 +220,7 @@ def config_rollout(changes=None, deadline=30, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, _ = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         password = _password(topology, "monitor") if changes else ""
         taken = rollout.wait_taken(
             topology,
@@ -256,7 +253,7 @@ def reload_(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with _operator_errors():
+    with operator_errors():
         access.client_for(topology, asked, _password(topology, "restapi")).reload()
         return True
 
@@ -277,7 +274,7 @@ def wait_leader(deadline=60, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         return waits.wait_leader(
             topology, here, lambda node: access.client_for(topology, node), deadline
         )
@@ -301,7 +298,7 @@ def wait_streaming(members=(), deadline=120, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         return waits.wait_streaming(
             topology, here, lambda node: access.client_for(topology, node), deadline, members
         )
@@ -322,7 +319,7 @@ def standing(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         return node_standing(topology, here, {"monitor": _password(topology, "monitor")})
 
 
@@ -354,7 +351,7 @@ def switchover(leader, target, force=False, pause_limit=5, cluster=None):
     """
     topology, old = _asked(leader, cluster)
     _, new = _asked(target, cluster)
-    with _operator_errors():
+    with operator_errors():
         passwords = {
             name: _password(topology, name) for name in ("restapi", "monitor", "pgbouncer")
         }
@@ -382,7 +379,7 @@ def failover(target, deadline=70, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, new = _asked(target, cluster)
-    with _operator_errors():
+    with operator_errors():
         client = access.client_for(topology, new, _password(topology, "restapi"))
         return promote(
             client, topology, new, lambda node: access.client_for(topology, node), deadline
@@ -414,7 +411,7 @@ def reinit_(node=None, confirm=None, wait=True, test=False, cluster=None):
     """
     topology, asked = _asked(node, cluster)
     here = asked.host == __grains__["id"]
-    with _operator_errors():
+    with operator_errors():
         passwords = {name: _password(topology, name) for name in ("restapi", "monitor")}
         begun = rebuild.begin(topology, asked, passwords, here=here, confirm=confirm, test=test)
         if test or not wait:
@@ -443,13 +440,13 @@ def reinit_progress(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with _operator_errors():
+    with operator_errors():
         return rebuild.seen(topology, asked, _password(topology, "monitor"))
 
 
 def _asked(node, cluster):
     """The topology and the node that a call is about."""
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return topology, topology.node(node or __grains__["id"])
 
@@ -463,11 +460,3 @@ def _effective(topology, node, names, password):
 def _password(topology, name):
     # Called before any thread starts: Salt's dunders are not there in threads.
     return held_password(__pillar__, topology, name, __grains__["id"])
-
-
-@contextmanager
-def _operator_errors():
-    try:
-        yield
-    except PghaError as err:
-        raise CommandExecutionError(str(err)) from err

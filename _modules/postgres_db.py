@@ -8,12 +8,7 @@ secrets (``pgha`` in the pillar) and are never returned.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
-from salt.exceptions import CommandExecutionError
-
 try:
-    from pgha.errors import PghaError
     from pgha.held import held_password, held_verifier
     from pgha.node import announcement
     from pgha.pg import converge, probe
@@ -22,6 +17,7 @@ try:
     from pgha.pg.settings import member_settings
     from pgha.render.accounts import MONITOR, SUPERUSER
     from pgha.topology import Topology
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -55,7 +51,7 @@ def facts(node=None, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         asked = topology.node(node or __grains__["id"])
         settings = member_settings(topology, asked, MONITOR, _password(topology, "monitor"))
@@ -92,7 +88,7 @@ def role_changes(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return converge.plan_roles(_leader(topology), _roles(topology))
 
@@ -110,7 +106,7 @@ def apply_roles(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return converge.apply_roles(_leader(topology), _roles(topology))
 
@@ -129,7 +125,7 @@ def database_changes(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return converge.plan_databases(_leader(topology), _database(topology))
 
@@ -147,7 +143,7 @@ def apply_databases(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return converge.apply_databases(_leader(topology), _database(topology))
 
@@ -171,7 +167,7 @@ def checkpoint(timeout=300, announce=0, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         seconds = probe.checkpoint(_leader(topology, float(timeout)))
         if announce:
@@ -204,11 +200,3 @@ def _database(topology):
 
 def _password(topology, name):
     return held_password(__pillar__, topology, name, __grains__["id"])
-
-
-@contextmanager
-def _operator_errors():
-    try:
-        yield
-    except PghaError as err:
-        raise CommandExecutionError(str(err)) from err

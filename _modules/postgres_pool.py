@@ -8,16 +8,12 @@ Loaded on every minion. The cluster is the pillar (``postgresql_*``), the server
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
-from salt.exceptions import CommandExecutionError
-
 try:
-    from pgha.errors import PghaError
     from pgha.held import held_password
     from pgha.pool import guard as guarding
     from pgha.pool.console import console_settings, pool_paused
     from pgha.topology import Topology
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -46,7 +42,7 @@ def paused(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return pool_paused(
             topology, topology.node(__grains__["id"]), _password(topology, "monitor")
@@ -66,7 +62,7 @@ def resume(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         return guarding.resume(_console(cluster))
 
 
@@ -84,7 +80,7 @@ def guard(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         return guarding.start(_console(cluster))
 
 
@@ -96,11 +92,3 @@ def _console(cluster):
 
 def _password(topology, name):
     return held_password(__pillar__, topology, name, __grains__["id"])
-
-
-@contextmanager
-def _operator_errors():
-    try:
-        yield
-    except PghaError as err:
-        raise CommandExecutionError(str(err)) from err

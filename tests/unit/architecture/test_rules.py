@@ -32,7 +32,19 @@ def top_level(path: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
-        ("_utils/pgha", {"salt", "prometheus_client", "_modules", "_states", "pgha_master", "lab"}),
+        (
+            "_utils/pgha",
+            {
+                "salt",
+                "prometheus_client",
+                "_modules",
+                "_states",
+                "pgha_master",
+                "pgha_minion",
+                "lab",
+            },
+        ),
+        ("_utils/pgha_minion", {"prometheus_client", "_modules", "_states", "pgha_master", "lab"}),
         ("_utils/pgha_master", {"prometheus_client", "_modules", "_states", "lab"}),
         ("_modules", {"_states", "_runners", "pgha_master", "lab", "prometheus_client"}),
         ("_states", {"_modules", "_runners", "lab", "prometheus_client"}),
