@@ -24,7 +24,7 @@ try:
     from pgha.render import patroni as declared
     from pgha.render.accounts import MONITOR
     from pgha.topology import Topology
-    from pgha_minion.errors import operator_errors
+    from pgha_minion.errors import operator_errors as _operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -59,7 +59,7 @@ def status(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with operator_errors():
+    with _operator_errors():
         return brief.node_status(topology, asked, access.client_for(topology, asked))
 
 
@@ -78,7 +78,7 @@ def members(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with operator_errors():
+    with _operator_errors():
         found = access.client_for(topology, here).cluster().members
         return [brief.member_line(topology, member) for member in found]
 
@@ -97,7 +97,7 @@ def leader(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with operator_errors():
+    with _operator_errors():
         found = access.client_for(topology, here).cluster().leader
         return found.name if found else None
 
@@ -118,7 +118,7 @@ def is_leader(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with operator_errors():
+    with _operator_errors():
         return access.client_for(topology, asked).is_primary()
 
 
@@ -136,7 +136,7 @@ def history(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with operator_errors():
+    with _operator_errors():
         lines = access.client_for(topology, here).history()
         return [dataclasses.asdict(line) for line in lines]
 
@@ -155,7 +155,7 @@ def config(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with operator_errors():
+    with _operator_errors():
         return access.client_for(topology, here).config()
 
 
@@ -174,7 +174,7 @@ def config_changes(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with operator_errors():
+    with _operator_errors():
         client = access.client_for(topology, here)
         return dynamic.plan_config(client.config(), declared.dynamic_config(topology)).changes
 
@@ -193,7 +193,7 @@ def config_apply(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with operator_errors():
+    with _operator_errors():
         client = access.client_for(topology, here, _password(topology, "restapi"))
         return dynamic.apply_config(client, declared.dynamic_config(topology)).changes
 
@@ -220,7 +220,7 @@ def config_rollout(changes=None, deadline=30, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, _ = _asked(None, cluster)
-    with operator_errors():
+    with _operator_errors():
         password = _password(topology, "monitor") if changes else ""
         taken = rollout.wait_taken(
             topology,
@@ -253,7 +253,7 @@ def reload_(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with operator_errors():
+    with _operator_errors():
         access.client_for(topology, asked, _password(topology, "restapi")).reload()
         return True
 
@@ -274,7 +274,7 @@ def wait_leader(deadline=60, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with operator_errors():
+    with _operator_errors():
         return waits.wait_leader(
             topology, here, lambda node: access.client_for(topology, node), deadline
         )
@@ -298,7 +298,7 @@ def wait_streaming(members=(), deadline=120, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with operator_errors():
+    with _operator_errors():
         return waits.wait_streaming(
             topology, here, lambda node: access.client_for(topology, node), deadline, members
         )
@@ -319,7 +319,7 @@ def standing(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with operator_errors():
+    with _operator_errors():
         return node_standing(topology, here, {"monitor": _password(topology, "monitor")})
 
 
@@ -351,7 +351,7 @@ def switchover(leader, target, force=False, pause_limit=5, cluster=None):
     """
     topology, old = _asked(leader, cluster)
     _, new = _asked(target, cluster)
-    with operator_errors():
+    with _operator_errors():
         passwords = {
             name: _password(topology, name) for name in ("restapi", "monitor", "pgbouncer")
         }
@@ -379,7 +379,7 @@ def failover(target, deadline=70, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, new = _asked(target, cluster)
-    with operator_errors():
+    with _operator_errors():
         client = access.client_for(topology, new, _password(topology, "restapi"))
         return promote(
             client, topology, new, lambda node: access.client_for(topology, node), deadline
@@ -411,7 +411,7 @@ def reinit_(node=None, confirm=None, wait=True, test=False, cluster=None):
     """
     topology, asked = _asked(node, cluster)
     here = asked.host == __grains__["id"]
-    with operator_errors():
+    with _operator_errors():
         passwords = {name: _password(topology, name) for name in ("restapi", "monitor")}
         begun = rebuild.begin(topology, asked, passwords, here=here, confirm=confirm, test=test)
         if test or not wait:
@@ -440,13 +440,13 @@ def reinit_progress(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with operator_errors():
+    with _operator_errors():
         return rebuild.seen(topology, asked, _password(topology, "monitor"))
 
 
 def _asked(node, cluster):
     """The topology and the node that a call is about."""
-    with operator_errors():
+    with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return topology, topology.node(node or __grains__["id"])
 

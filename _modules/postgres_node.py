@@ -18,7 +18,7 @@ try:
     from pgha.pg import route
     from pgha.render.compose import STACK_COMPONENTS, stack_name
     from pgha.topology import Topology
-    from pgha_minion.errors import operator_errors
+    from pgha_minion.errors import operator_errors as _operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -59,7 +59,7 @@ def clusters():
 
         salt '*' postgres_node.clusters
     """
-    with operator_errors():
+    with _operator_errors():
         return clusters_of(__pillar__, __grains__["id"])
 
 
@@ -77,7 +77,7 @@ def facts(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with operator_errors():
+    with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return node_facts.gather(topology, topology.node(__grains__["id"]), Docker())
 
@@ -92,7 +92,7 @@ def stacks(cluster=None):
 
         salt '*' postgres_node.stacks
     """
-    with operator_errors():
+    with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         node = topology.node(__grains__["id"])
         return node_facts.stacks_here(topology, node, Docker().containers())
@@ -111,7 +111,7 @@ def reload(service, cluster=None):
     service
         patroni, restapi, haproxy or pgbouncer.
     """
-    with operator_errors():
+    with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         node = topology.node(__grains__["id"])
         docker = Docker()
@@ -135,7 +135,7 @@ def data(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with operator_errors():
+    with _operator_errors():
         return node_aside.look(Topology.from_pillar(__pillar__, cluster))
 
 
@@ -155,7 +155,7 @@ def set_data_aside(label, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with operator_errors():
+    with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         found = node_facts.stacks_here(
             topology, topology.node(__grains__["id"]), Docker().containers()
@@ -179,7 +179,7 @@ def restart(component, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with operator_errors():
+    with _operator_errors():
         topology, node = _here(cluster)
         return replacing.restart(topology, node, component, Docker())
 
@@ -204,7 +204,7 @@ def wait_recreated(component, before=(), deadline=300, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with operator_errors():
+    with _operator_errors():
         topology, node = _here(cluster)
         return replacing.wait_recreated(topology, node, component, before, deadline, Docker())
 
@@ -223,7 +223,7 @@ def routes(cluster=None, timeout=10):
     timeout
         Seconds for all three together. Defaults to 10.
     """
-    with operator_errors():
+    with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         node = topology.node(__grains__["id"])
         return route.check(topology, node, _monitor_password(topology), deadline_s=timeout)
@@ -243,7 +243,7 @@ def prove(cluster=None, timeout=30):
     timeout
         Seconds for everything together. Defaults to 30.
     """
-    with operator_errors():
+    with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         node = topology.node(__grains__["id"])
         return route.prove(topology, node, _monitor_password(topology), deadline_s=timeout)

@@ -13,7 +13,7 @@ try:
     from pgha.pool import guard as guarding
     from pgha.pool.console import console_settings, pool_paused
     from pgha.topology import Topology
-    from pgha_minion.errors import operator_errors
+    from pgha_minion.errors import operator_errors as _operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -42,7 +42,7 @@ def paused(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with operator_errors():
+    with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return pool_paused(
             topology, topology.node(__grains__["id"]), _password(topology, "monitor")
@@ -62,7 +62,7 @@ def resume(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with operator_errors():
+    with _operator_errors():
         return guarding.resume(_console(cluster))
 
 
@@ -80,7 +80,7 @@ def guard(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with operator_errors():
+    with _operator_errors():
         return guarding.start(_console(cluster))
 
 
