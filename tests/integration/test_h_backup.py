@@ -187,21 +187,37 @@ def test_two_backups_at_once_are_an_error(cluster: Lab, backup: str) -> None:
     assert listed(cluster)[0]["name"] == backup
 
 
+LOCKED = (
+    "FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted "
+    "AND relation = 'written'::regclass"
+)
+
+
 @contextmanager
 def locked_table(lab: Lab) -> Iterator[Callable[[], None]]:
     """A table locked exclusively: replay locks it on the replicas too, and every dump waits.
     The value releases it."""
-    lock = (
-        "BEGIN; LOCK TABLE written IN ACCESS EXCLUSIVE MODE; SELECT 'locked'; SELECT pg_sleep(50)"
-    )
-    held = (
-        "SELECT pg_terminate_backend(pid) FROM pg_locks "
-        "WHERE mode = 'AccessExclusiveLock' AND relation = 'written'::regclass"
-    )
+    lock = "BEGIN; LOCK TABLE written IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(150)"
+    release = f"SELECT pg_terminate_backend(pid) {LOCKED}"
     command = ["docker", "exec", leader(lab), "psql", "-XAtq", "-d", "application", "-c", lock]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-        yield lambda: print(ask(lab, held))
-        ask(lab, held)
+        eventually(lambda: locked_everywhere(lab), deadline_s=30, what="a lock on every server")
+        yield lambda: print(ask(lab, release))
+        ask(lab, release)
+
+
+def locked_everywhere(lab: Lab) -> bool:
+    """A commit sends the lock to the replicas, which nothing else does on an idle cluster."""
+    ask(lab, "SELECT pg_logical_emit_message(true, 'test', 'a commit')")
+    query = ("psql", "-XAtq", "-d", "application", "-c", f"SELECT count(*) {LOCKED}")
+    return all(lab.check(server, *query).strip() == "1" for server in lab.servers)
+
+
+def dump_runs(lab: Lab, run: subprocess.Popen[str]) -> bool:
+    assert run.poll() is None, f"the backup ended before its dump was seen: {run.communicate()}"
+    begun = any("postgres_backup" in name for name in unfinished(lab))
+    container = ("docker", "ps", "--quiet", "--filter", "label=pgha.backup")
+    return begun and bool(lab.check(lab.controller, *container))
 
 
 def start_backup(lab: Lab) -> subprocess.Popen[str]:
@@ -211,15 +227,7 @@ def start_backup(lab: Lab) -> subprocess.Popen[str]:
         ["docker", "exec", lab.controller, "sh", "-c", script],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    dumping = ("docker", "ps", "--quiet", "--filter", "label=pgha.backup")
-    eventually(
-        lambda: (
-            any("postgres_backup" in n for n in unfinished(lab))
-            and lab.check(lab.controller, *dumping)
-        ),
-        deadline_s=60,
-        what="a dump that runs",
-    )
+    eventually(lambda: dump_runs(lab, run), deadline_s=60, what="a dump that runs")
     return run
 
 
