@@ -202,7 +202,7 @@ POSTGRES_STATE = _stateset(
 ROLE = _stateset("pgha_role", "Role of this node in the cluster.", "member", "role", role=ROLES)
 LEADER_LOCK_HELD = _gauge(
     "pgha_leader_lock_held",
-    "1 when the leader key in etcd names this node, read with quorum; without quorum 0.",
+    "1 when the leader key names this node: read with quorum from etcd, else as Patroni last knew.",
     "member",
 )
 WAL_POSITION = _gauge(
@@ -326,7 +326,7 @@ CLUSTER_MEMBERS_EXPECTED = _gauge(
 )
 CLUSTER_HAS_LEADER = _gauge(
     "pgha_cluster_has_leader",
-    "1 when the leader key exists, read with quorum; without quorum 0.",
+    "1 when the leader key exists: read with quorum from etcd, else as Patroni last knew.",
     view="shared",
 )
 CLUSTER_PAUSED = _gauge(

@@ -1,0 +1,74 @@
+"""``pgha-exporter [--config FILE] [--check]``"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from pgha_exporter import logs, settings
+from pgha_exporter.errors import SettingsError
+from pgha_exporter.exporter import VERSION, Exporter
+from pgha_exporter.settings import Settings
+from pgha_exporter.web.config import Access
+from pgha_exporter.web.pages import Pages
+from pgha_exporter.web.server import Server
+
+log = logging.getLogger("pgha_exporter")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; exit status 1 when it cannot run, 2 for wrong settings."""
+    wanted = _parsed(arguments)
+    try:
+        chosen = settings.load(wanted.config)
+        access = Access(chosen.web_config_file)
+    except SettingsError as err:
+        for problem in err.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return 2
+    if wanted.check:
+        print("The settings can be used.")
+        return 0
+    logs.configure(chosen.log_level)
+    return _run(chosen, access)
+
+
+def _run(chosen: Settings, access: Access) -> int:
+    exporter = Exporter(chosen)
+    try:
+        server = Server(chosen.listen, access, Pages(exporter))
+    except OSError as err:
+        print(f"error: web_listen {chosen.web_listen} cannot be used: {err}.", file=sys.stderr)
+        return 1
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: threading.Thread(target=server.stop).start())
+    exporter.start()
+    # What is there now stays; the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    fields = {"address": chosen.web_listen, "version": VERSION, "member": chosen.member}
+    log.info("listening", extra={"fields": fields})
+    server.serve()
+    exporter.stop()
+    log.info("stopped")
+    return 0
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="pgha-exporter",
+        description="Prometheus exporter for one member of a Patroni cluster.",
+        epilog="Every setting can also be given in the environment, as PGHA_EXPORTER_<SETTING>.",
+    )
+    parser.add_argument("--config", metavar="FILE", help="YAML file with the settings")
+    parser.add_argument("--check", action="store_true", help="check the settings and stop")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
