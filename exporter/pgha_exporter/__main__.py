@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("The settings can be used.")
         return 0
     logs.configure(chosen.log_level)
+    logs.quiet_threads()
     return _run(chosen, access)
 
 

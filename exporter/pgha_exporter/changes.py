@@ -44,6 +44,7 @@ class LeaderChanges:
         self._leader: str | None = None
         self._known = False
         self._gone_at: float | None = None
+        self._missed: tuple[str | None] | None = None
         self._requested_at: float | None = None
         self._scheduled_for = 0.0
         self._counts = dict.fromkeys(CAUSES, 0)
@@ -70,16 +71,28 @@ class LeaderChanges:
             self._see_status({name: event.value}, now)
 
     def polled(self, leader: str | None, now: float, wall: float) -> None:
-        """The leader key as a scrape read it."""
+        """The leader key as a scrape read it.
+
+        The watch may be some milliseconds behind and knows the cause; only what it has not told by
+        the next scrape, it has missed.
+        """
         with self._lock:
-            # The watch is some milliseconds behind; a value of the same kind needs no correction.
-            if self._known and leader != self._leader:
+            if not self._known or leader == self._leader_now:
+                self._missed = None
+            elif self._missed == (leader,):
+                self._missed = None
                 self._see_leader(leader, now, wall, watched=False)
+            else:
+                self._missed = (leader,)
 
     def counts(self, now: float) -> ChangeCounts:
         with self._lock:
             gone = now - self._gone_at if self._gone_at is not None else 0.0
             return ChangeCounts(dict(self._counts), dict(self._last), self._leaderless + gone)
+
+    @property
+    def _leader_now(self) -> str | None:
+        return self._leader if self._gone_at is None else None
 
     def _see_leader(self, leader: str | None, now: float, wall: float, *, watched: bool) -> None:
         if leader is None:

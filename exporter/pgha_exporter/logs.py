@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+import threading
 from datetime import datetime, timezone
 
 _PLAIN = re.compile(r"[\w.:/@+-]+")
@@ -35,8 +36,20 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # It logs every request, with its address, at info.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # They log every request, at debug with its headers and so with etcd's token.
+    for chatty in ("httpx", "httpcore", "grpc", "etcd3"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def quiet_threads() -> None:
+    """etcd3's watch thread ends with a traceback when its channel is closed; that is no news."""
+    usual = threading.excepthook
+
+    def hook(found: threading.ExceptHookArgs) -> None:
+        if not (found.thread and found.thread.name.startswith("etcd3_watch_")):
+            usual(found)
+
+    threading.excepthook = hook
 
 
 def _value(value: object) -> str:

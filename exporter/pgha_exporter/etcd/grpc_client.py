@@ -25,7 +25,7 @@ import grpc
 
 from pgha_exporter.errors import SourceError
 from pgha_exporter.etcd import parse, wire
-from pgha_exporter.etcd.model import Endpoint, Event, MemberStatus, Peer, Value
+from pgha_exporter.etcd.model import SILENCE_S, Endpoint, Event, MemberStatus, Peer, Value
 from pgha_exporter.postgres import read_secret
 
 OPTIONS = (
@@ -100,7 +100,7 @@ class GrpcClient:
         self._stop = lambda: arrived.put(SourceError("refused", "the watch was closed"))
         try:
             while True:
-                response = arrived.get()
+                response = _next(arrived)
                 if isinstance(response, Exception):
                     raise _source_error(response) from response
                 yield from (_event(event) for event in response.events)
@@ -125,6 +125,14 @@ class GrpcClient:
             )
         )
         return wire.read(answer)
+
+
+def _next(arrived: queue.SimpleQueue[Any]) -> Any:
+    # etcd3 does not tell when etcd cancels a watch, so silence is not taken for peace for ever.
+    try:
+        return arrived.get(timeout=SILENCE_S)
+    except queue.Empty as err:
+        raise SourceError("timeout", f"the watch was silent for {SILENCE_S:g} s") from err
 
 
 def _same(raw: bytes) -> bytes:

@@ -16,7 +16,15 @@ import httpx
 
 from pgha_exporter.errors import SourceError
 from pgha_exporter.etcd import parse
-from pgha_exporter.etcd.model import Endpoint, Event, MemberStatus, Peer, Value, prefix_end
+from pgha_exporter.etcd.model import (
+    SILENCE_S,
+    Endpoint,
+    Event,
+    MemberStatus,
+    Peer,
+    Value,
+    prefix_end,
+)
 from pgha_exporter.postgres import read_secret
 
 MAX_LINE = 4 * 1024 * 1024
@@ -61,8 +69,7 @@ class HttpClient:
 
     def watch(self, prefix: str) -> Iterator[Event]:
         request = {"create_request": _range(prefix)}
-        # etcd sends nothing while nothing changes; Patroni writes at least every loop_wait.
-        timeout = httpx.Timeout(2.0, read=90.0)
+        timeout = httpx.Timeout(2.0, read=SILENCE_S)
         try:
             with self._client.stream(
                 "POST", "/v3/watch", json=request, timeout=timeout, headers=self._headers()

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+SILENCE_S = 90.0
+"""A watch that was silent for so long is begun anew; an idle cluster writes nothing."""
+
 
 @dataclass(frozen=True)
 class Endpoint:

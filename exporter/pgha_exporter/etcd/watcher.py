@@ -43,15 +43,18 @@ class Watcher:
         turn = 0
         while not self._stopped.is_set():
             endpoint = self._endpoints[turn % len(self._endpoints)]
+            pause = PAUSE_S
             try:
                 self._follow(endpoint)
             except SourceError as err:
                 fields = {"url": endpoint.url, "reason": err.reason, "error": str(err)}
                 log.debug("watch ended", extra={"fields": fields})
+                # After mere silence there is no reason to look away.
+                pause = 0.0 if err.reason == "timeout" else PAUSE_S
             except Exception as err:
                 log.warning("watch ended", extra={"fields": {"error": type(err).__name__}})
             turn += 1
-            self._stopped.wait(PAUSE_S)
+            self._stopped.wait(pause)
 
     def _follow(self, endpoint: Endpoint) -> None:
         client = self._client = self._new_client(endpoint)
