@@ -26,7 +26,7 @@ LEAF_LIFETIME = timedelta(days=365)
 RENEWED_BEFORE = timedelta(days=30)
 _EARLY = timedelta(hours=1)
 
-COMPONENTS = ("etcd-server", "etcd-client", "patroni", "postgresql", "pgbouncer")
+COMPONENTS = ("etcd-server", "etcd-client", "patroni", "postgresql", "pgbouncer", "exporter")
 
 _SERVER, _CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 # A voter is also a client of its peers, and etcd's HTTP gateway dials its own server with the
@@ -37,6 +37,7 @@ _USAGES: dict[str, tuple[ObjectIdentifier, ...]] = {
     "patroni": (_SERVER,),
     "postgresql": (_SERVER,),
     "pgbouncer": (_SERVER,),
+    "exporter": (_SERVER,),
 }
 
 

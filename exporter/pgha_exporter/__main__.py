@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import os
 import signal
 import sys
 import threading
@@ -22,7 +23,10 @@ log = logging.getLogger("pgha_exporter")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; exit status 1 when it cannot run, 2 for wrong settings."""
+    """Run until SIGTERM or SIGINT; SIGHUP takes up new settings.
+
+    Exit status 1 when it cannot run, 2 for wrong settings.
+    """
     wanted = _parsed(arguments)
     try:
         chosen = settings.load(wanted.config)
@@ -36,18 +40,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     logs.configure(chosen.log_level)
     logs.quiet_threads()
-    return _run(chosen, access)
+    status, begin_anew = _run(chosen, access, wanted.config)
+    if begin_anew:
+        given = sys.argv[1:] if arguments is None else arguments
+        os.execv(sys.executable, [sys.executable, "-m", "pgha_exporter", *given])  # noqa: S606
+    return status
 
 
-def _run(chosen: Settings, access: Access) -> int:
+def _run(chosen: Settings, access: Access, path: str | None) -> tuple[int, bool]:
+    """Exit status, and whether to begin anew with new settings."""
     exporter = Exporter(chosen)
     try:
         server = Server(chosen.listen, access, Pages(exporter))
     except OSError as err:
         print(f"error: web_listen {chosen.web_listen} cannot be used: {err}.", file=sys.stderr)
-        return 1
+        return 1, False
+    renewed = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: threading.Thread(target=server.stop).start())
+    signal.signal(
+        signal.SIGHUP,
+        lambda *_: threading.Thread(target=_renew, args=(path, server, renewed)).start(),
+    )
     exporter.start()
     # What is there now stays; the collector need not look at it again and again.
     gc.collect()
@@ -57,7 +71,19 @@ def _run(chosen: Settings, access: Access) -> int:
     server.serve()
     exporter.stop()
     log.info("stopped")
-    return 0
+    return 0, renewed.is_set()
+
+
+def _renew(path: str | None, server: Server, renewed: threading.Event) -> None:
+    """On SIGHUP: begin anew, unless the new settings could not be used."""
+    try:
+        Access(settings.load(path).web_config_file)
+    except SettingsError as err:
+        fields = {"problems": " ".join(err.problems)}
+        log.error("new settings cannot be used; going on with the old", extra={"fields": fields})
+        return
+    renewed.set()
+    server.stop()
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

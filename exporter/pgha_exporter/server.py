@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pgha_exporter.errors import SourceError
+from pgha_exporter.settings import split_address
 from pgha_exporter.x509 import not_after, not_after_of_pem
 
 CONNECT_S = 1.0
@@ -50,7 +51,7 @@ class ServerCollector:
         for port in self._ports:
             end = served_until(port)
             if end is not None:
-                certificates[f"served-{port.removeprefix('postgres:')}"] = end
+                certificates[f"served-{port.rsplit(':', 1)[-1]}"] = end
         return ServerFacts(certificates, {n: _space(path) for n, path in self._volumes.items()})
 
     def abort(self) -> None:
@@ -78,12 +79,13 @@ def certificates_below(directory: str) -> dict[str, float]:
 
 def served_until(port: str) -> float | None:
     """End of the certificate that the port of this server presents; None without an answer."""
-    number = int(port.removeprefix("postgres:"))
+    address = port.removeprefix("postgres:")
+    host, number = split_address(address if ":" in address else f"127.0.0.1:{address}")
     context = ssl.create_default_context()
     # The end of an untrusted certificate is of interest, too.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection(("127.0.0.1", number), CONNECT_S) as plain:
+        with socket.create_connection((host, number), CONNECT_S) as plain:
             plain.settimeout(CONNECT_S)
             if port.startswith("postgres:"):
                 plain.sendall(SSL_REQUEST)

@@ -22,6 +22,7 @@ from pgha_exporter.errors import SettingsError
 
 PREFIX = "PGHA_EXPORTER_"
 PROTOCOLS = ("auto", "grpc", "http")
+_SERVED = re.compile(r"(postgres:)?(([\w.-]+|\[[0-9a-fA-F:.]+\]):)?\d{1,5}")
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -46,8 +47,8 @@ class Settings:
         etcd_quota_bytes: etcd's quota-backend-bytes; etcd before 3.6 does not tell.
         route_host, route_rw_port, route_ro_port, route_ca_file: what applications connect to.
         certificate_directory: every ``*.crt`` below it is watched.
-        served_ports: ports of this node whose certificate is watched; ``postgres:5432`` for one
-            that speaks PostgreSQL.
+        served_ports: ``[postgres:][address:]port`` of this node whose certificate is watched, with
+            ``postgres:`` where PostgreSQL's protocol is spoken; the address is 127.0.0.1.
         data_directory, wal_directory: any directory on those file systems.
         backup_status_file: written by whoever makes backups; empty where none are made.
         log_level: debug, info, warning or error.
@@ -211,8 +212,8 @@ def _addresses(settings: Settings) -> list[str]:
     ]
     problems += _complaint("web_listen", lambda: split_address(settings.web_listen))
     for port in settings.served_ports:
-        if not re.fullmatch(r"(postgres:)?\d{1,5}", port):
-            problems.append(f"served_ports has {port!r}: it must be a port, or postgres:port.")
+        if not _SERVED.fullmatch(port):
+            problems.append(f"served_ports has {port!r}: it must be [postgres:][address:]port.")
     for name in ("route_rw_port", "route_ro_port"):
         if not 0 < getattr(settings, name) < 65536:
             problems.append(f"{name} is {getattr(settings, name)}: it must be a port.")

@@ -10,6 +10,7 @@
   ('Every other node streams', 'replicas_running'),
   ('Settings, roles and databases are as declared', 'database_configured'),
   ('Every server has a router', 'routers_running'),
+  ('Every server has an exporter', 'exporters_running'),
   ('Services tagged postgresql know the hostname', 'applications_told'),
   ('Every server writes and every replica shows it', 'proved'),
 ] %}

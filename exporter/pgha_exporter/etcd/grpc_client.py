@@ -54,7 +54,7 @@ class GrpcClient:
         secure = parts.scheme == "https"
         self._client = _translated(
             lambda: etcd3.client(
-                host=parts.hostname,
+                host=_bracketed(parts.hostname or ""),
                 port=parts.port,
                 ca_cert=(endpoint.ca_file or None) if secure else None,
                 cert_cert=(endpoint.cert_file or None) if secure else None,
@@ -133,6 +133,10 @@ def _next(arrived: queue.SimpleQueue[Any]) -> Any:
         return arrived.get(timeout=SILENCE_S)
     except queue.Empty as err:
         raise SourceError("timeout", f"the watch was silent for {SILENCE_S:g} s") from err
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _same(raw: bytes) -> bytes:

@@ -257,7 +257,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(JSON)
 def test_nonsense_over_http_is_a_source_error(raw: object) -> None:
     for read in (parse.json_status, parse.json_members, parse.json_values):

@@ -87,7 +87,7 @@ def test_no_backup_yet_is_an_answer(tmp_path: Path) -> None:
     }
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.text() | st.sampled_from(['{"full": 1}', '{"full": {"last_success": "x"}}', "[]", "1"]))
 def test_nonsense_about_backups_is_a_source_error(text: str) -> None:
     with suppress(SourceError):

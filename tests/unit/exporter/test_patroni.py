@@ -96,7 +96,7 @@ def test_the_same_configuration_has_the_same_hash_in_any_order() -> None:
     "parse",
     [patroni.parse_cluster, patroni.parse_config, patroni.parse_own, patroni.parse_history],
 )
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(raw=LIKELY)
 def test_nonsense_is_a_source_error(parse: Any, raw: Any) -> None:
     with suppress(SourceError):

@@ -226,9 +226,12 @@ def test_old_tls_is_refused(web_config: Path) -> None:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with running(Access(str(web_config))) as port, silent_connection(port) as plain:
-        with pytest.raises(OSError):
-            context.wrap_socket(plain)
+    with (
+        running(Access(str(web_config))) as port,
+        silent_connection(port) as plain,
+        pytest.raises(OSError),
+    ):
+        context.wrap_socket(plain)
 
 
 def test_a_checked_password_is_not_hashed_again(

@@ -114,6 +114,7 @@ def test_usages(issued: Pki) -> None:
         "patroni": [server],
         "postgresql": [server],
         "pgbouncer": [server],
+        "exporter": [server],
     }
     usages = {
         part: list(
@@ -256,7 +257,7 @@ class TestRenewal:
         pki.ensure_node_certificates(topology)
         clock.time = TODAY
 
-        assert len(pki.ensure_node_certificates(topology)) == 20
+        assert len(pki.ensure_node_certificates(topology)) == 24
 
     def test_never_outlives_the_ca_and_is_not_repeated_at_its_end(
         self, issued: Pki, topology: Topology, clock: Clock
@@ -264,7 +265,7 @@ class TestRenewal:
         ca = parse_certificate(issued.ca_certificate())
         clock.time = ca.not_valid_after_utc - timedelta(days=10)
 
-        assert len(issued.ensure_node_certificates(topology)) == 20
+        assert len(issued.ensure_node_certificates(topology)) == 24
         assert certificate(issued, "patroni").not_valid_after_utc == ca.not_valid_after_utc
         assert issued.ensure_node_certificates(topology) == []
 
@@ -325,7 +326,7 @@ def test_two_runs_at_once_agree(pki: Pki, topology: Topology) -> None:
 
     assert sorted(name for created, _, _ in results for name in created) == ["ca.crt", "ca.key"]
     issued = [name for _, leaves, _ in results for name in leaves]
-    assert len(issued) == len(set(issued)) == 20, "each certificate is issued by exactly one run"
+    assert len(issued) == len(set(issued)) == 24, "each certificate is issued by exactly one run"
     assert len({ca for _, _, ca in results}) == 1
 
 
