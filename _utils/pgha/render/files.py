@@ -94,8 +94,8 @@ def reload_action(component: str, path: str) -> str:
 def reload_targets(component: str, path: str) -> tuple[tuple[str, str], ...]:
     """The containers that must be told about a changed file, as (service key, signal).
 
-    Signals: patroni(1); HAProxy's management guide, 4, master-worker mode; pgbouncer(1). The exporter
-    starts itself anew.
+    Signals: patroni(1); HAProxy's management guide, 4, master-worker mode; pgbouncer(1). The
+    exporter starts itself anew.
     """
     if component == "router":
         return _router_targets(path)

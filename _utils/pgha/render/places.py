@@ -28,7 +28,7 @@ SOCKETS = "/var/run/postgresql"
 CERTIFICATES = "/certificates"
 DATA_ONLY_SEEN = "/volumes/data"
 EXPORTER_STATUS = "/status"
-"""Where the exporter's container sees the cluster's files, the data volume, and stamps of backups."""
+"""Where the exporter sees the cluster's files, the data volume, and the stamps of backups."""
 
 COOLIFY_NETWORK = "coolify"
 """The bridge network that Coolify's installer creates and puts deployed applications on."""
