@@ -30,7 +30,7 @@ SIGNALS = {
     "pgbouncer": "HUP",
     "exporter": "HUP",
 }
-"""patroni(1); HAProxy's management guide, 4, master-worker mode; pgbouncer(1); the exporter begins anew."""
+"""patroni(1); HAProxy's management guide, 4, master-worker mode; pgbouncer(1); ours begins anew."""
 
 
 def __virtual__():
