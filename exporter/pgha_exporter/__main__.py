@@ -19,6 +19,7 @@ from pgha_exporter.web.config import Access
 from pgha_exporter.web.pages import Pages
 from pgha_exporter.web.server import Server
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = logging.getLogger("pgha_exporter")
 
 
@@ -49,41 +50,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(chosen: Settings, access: Access, path: str | None) -> tuple[int, bool]:
     """Exit status, and whether to begin anew with new settings."""
+    # Blocked in every thread and fetched by `_told_to_begin_anew`, so that none is lost: a handler
+    # would run only when the main thread wakes up, and another thread may have got the signal.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     exporter = Exporter(chosen)
     try:
         server = Server(chosen.listen, access, Pages(exporter))
     except OSError as err:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         print(f"error: web_listen {chosen.web_listen} cannot be used: {err}.", file=sys.stderr)
         return 1, False
-    renewed = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: threading.Thread(target=server.stop).start())
-    signal.signal(
-        signal.SIGHUP,
-        lambda *_: threading.Thread(target=_renew, args=(path, server, renewed)).start(),
-    )
+    serving = threading.Thread(target=server.serve, name="web", daemon=True)
+    serving.start()
     exporter.start()
     # What is there now stays; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
     fields = {"address": chosen.web_listen, "version": VERSION, "member": chosen.member}
     log.info("listening", extra={"fields": fields})
-    server.serve()
+    begin_anew = _told_to_begin_anew(path)
+    server.stop()
+    serving.join()
     exporter.stop()
     log.info("stopped")
-    return 0, renewed.is_set()
+    return 0, begin_anew
 
 
-def _renew(path: str | None, server: Server, renewed: threading.Event) -> None:
-    """On SIGHUP: begin anew, unless the new settings could not be used."""
-    try:
-        Access(settings.load(path).web_config_file)
-    except SettingsError as err:
-        fields = {"problems": " ".join(err.problems)}
-        log.error("new settings cannot be used; going on with the old", extra={"fields": fields})
-        return
-    renewed.set()
-    server.stop()
+def _told_to_begin_anew(path: str | None) -> bool:
+    """Wait for a signal: True for SIGHUP with settings that can be used, False for the others."""
+    while signal.sigwait(SIGNALS) == signal.SIGHUP:
+        try:
+            Access(settings.load(path).web_config_file)
+        except SettingsError as err:
+            fields = {"problems": " ".join(err.problems)}
+            text = "new settings cannot be used; going on with the old"
+            log.error(text, extra={"fields": fields})
+        else:
+            return True
+    return False
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

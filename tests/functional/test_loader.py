@@ -72,5 +72,5 @@ def test_leader_sls_renders(caller: Any) -> None:
 def test_deploy_orchestration_lists_every_step(caller: Any) -> None:
     states = caller.cmd("state.show_sls", "postgres.deploy")
     assert isinstance(states, dict), states
-    assert len(states) == 10
+    assert len(states) == 11
     assert all("failhard" in str(state) for state in states.values())
