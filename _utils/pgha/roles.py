@@ -7,7 +7,8 @@
 | the controller               | the Coolify token                                               |
 | any other                    | nothing                                                         |
 
-The application's password goes to no minion: the servers need its verifier only.
+The application's password and the one that Prometheus asks the exporter with go to no minion: the
+servers need their verifiers only.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 NODE_PASSWORDS = ("superuser", "replicator", "rewind", "pgbouncer", "monitor", "restapi")
 NODE_VERIFIERS = POSTGRESQL_ROLES
+NODE_WEB_HASHES = ("exporter",)
 
 
 def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[str, Any]:
@@ -34,8 +36,8 @@ def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[
     Returns:
         ``{}``, or where `pgha.held` puts them: for a node that the deploy has made secrets for
         ``ca_crt`` (PEM), ``node`` ({component: {"crt", "key"}}, PEM), ``passwords`` ({name: text}),
-        ``verifiers`` ({role: SCRAM text}); for the controller ``coolify_token``, left out while the
-        operator has not written it.
+        ``verifiers`` ({role: SCRAM text}), ``web_hashes`` ({name: bcrypt text}); for the controller
+        ``coolify_token``, left out while the operator has not written it.
 
     Raises:
         DamagedStateError: a file of the state directory cannot be used.
@@ -60,4 +62,5 @@ def _node_secrets(minion_id: str, topology: Topology, store: SecretStore) -> dic
         "node": pki.node_bundle(node.name, components_of(topology, node)),
         "passwords": {name: store.read(name) for name in NODE_PASSWORDS},
         "verifiers": {role: store.scram_verifier(role) for role in NODE_VERIFIERS},
+        "web_hashes": {name: store.bcrypt_hash(name) for name in NODE_WEB_HASHES},
     }

@@ -28,7 +28,7 @@ def store(tmp_path: Path, topology: Topology) -> SecretStore:
 def test_a_node_sees_its_role_and_nothing_else(store: SecretStore, topology: Topology) -> None:
     pillar = secrets_for("app-server-2.lan", topology, store)["pgha"]
 
-    assert set(pillar) == {"ca_crt", "node", "passwords", "verifiers"}
+    assert set(pillar) == {"ca_crt", "node", "passwords", "verifiers", "web_hashes"}
     assert set(pillar["passwords"]) == {
         "superuser",
         "replicator",
@@ -43,6 +43,7 @@ def test_a_node_sees_its_role_and_nothing_else(store: SecretStore, topology: Top
         "patroni",
         "postgresql",
         "pgbouncer",
+        "exporter",
     }
     assert set(pillar["node"]["patroni"]) == {"crt", "key"}
     assert pillar["verifiers"]["app"].startswith("SCRAM-SHA-256$4096:")
@@ -79,7 +80,7 @@ def test_no_node_sees_another_nodes_keys(store: SecretStore, topology: Topology)
         for bundle in [secrets_for(node.host, topology, store)["pgha"]["node"]]
     }
 
-    assert len(set.union(*keys.values())) == sum(map(len, keys.values())) == 20
+    assert len(set.union(*keys.values())) == sum(map(len, keys.values())) == 24
 
 
 def test_only_the_controller_sees_the_token(store: SecretStore, topology: Topology) -> None:
