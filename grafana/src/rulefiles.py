@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def rules(path: Path) -> list[Rule]:
     return [_rule(group["name"], rule) for group in content["groups"] for rule in group["rules"]]
 
 
+@cache
 def all_rules() -> list[Rule]:
     """The rules of all files."""
     return [rule for path in files() for rule in rules(path)]
