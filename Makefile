@@ -41,7 +41,7 @@ dev-logs: setup ## Collect the logs of all servers in reports/logs
 
 ## Tests
 .PHONY: test
-test: lint test-unit test-functional test-images test-integration ## Everything: lint, unit, functional, images, integration on a lab of its own
+test: lint test-unit test-monitoring test-functional test-images test-integration ## Everything: lint, unit, functional, images, integration on a lab of its own
 
 .PHONY: lint
 lint: setup ## ruff, mypy, salt-lint, yamllint, shellcheck
@@ -50,6 +50,10 @@ lint: setup ## ruff, mypy, salt-lint, yamllint, shellcheck
 .PHONY: test-unit
 test-unit: setup ## No network, no Salt daemon; under a minute
 	@$(PYTHON) -m pytest tests/unit tests/contract
+
+.PHONY: test-monitoring
+test-monitoring: setup ## Alert rules by promtool, dashboards and alerts against the exporter's catalogue
+	@$(PYTHON) -m pytest tests/monitoring
 
 .PHONY: test-functional
 test-functional: setup ## The real Salt loader over the composed tree
@@ -73,6 +77,10 @@ test-fault: setup ## Slow fault scenarios on a lab of their own
 .PHONY: images
 images: setup ## Build the images of what runs on servers
 	@images/build.sh
+
+.PHONY: dashboards
+dashboards: setup ## Write the dashboards and alerts of Grafana again from grafana/src and grafana/alerts
+	@PYTHONPATH=.:exporter $(PYTHON) -m grafana.src
 
 .PHONY: tree
 tree: ## Write the tree that a Salt master serves to TREE=/srv/pgha

@@ -1,0 +1,55 @@
+"""The committed dashboards as tests read them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from grafana.src.rulefiles import GRAFANA
+
+PATHS = sorted((GRAFANA / "dashboards").glob("*.json"))
+BOARDS: dict[str, dict[str, Any]] = {path.stem: json.loads(path.read_text()) for path in PATHS}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query of a panel, an annotation or a variable."""
+
+    board: str
+    title: str
+    expr: str
+    legend: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.board}: {self.title}"
+
+
+def panels(uid: str) -> list[dict[str, Any]]:
+    """The panels of a dashboard, rows left out."""
+    return [panel for panel in BOARDS[uid]["panels"] if panel["type"] != "row"]
+
+
+def panel_queries() -> list[Query]:
+    return [
+        Query(uid, panel["title"], target["expr"], target.get("legendFormat", ""))
+        for uid in BOARDS
+        for panel in panels(uid)
+        for target in panel["targets"]
+    ]
+
+
+def other_queries() -> list[Query]:
+    """Of annotations, and what the variables ask for."""
+    found = []
+    for uid, board in BOARDS.items():
+        for annotation in board["annotations"]["list"]:
+            title = annotation["titleFormat"]
+            found.append(Query(uid, annotation["name"], annotation["expr"], title))
+        for variable in board["templating"]["list"]:
+            if match := re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]):
+                expr = f"group by ({match[2]}) ({match[1]})"
+                found.append(Query(uid, variable["name"], expr, f"{{{{{match[2]}}}}}"))
+    return found
