@@ -5,25 +5,28 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from grafana.src import backup, cluster, etcd, fleet, node
+from grafana.src import alerting, backup, cluster, etcd, fleet, node
 from grafana.src.frame import text_of
 from grafana.src.rulefiles import GRAFANA
 
 DASHBOARDS = (fleet, cluster, node, etcd, backup)
+FOLDERS = (GRAFANA / "dashboards", GRAFANA / "provisioning" / "alerting")
+"""Hold nothing but generated files."""
 
 
 def generated() -> dict[Path, str]:
     """Every generated file with its content."""
+    dashboards, rules = FOLDERS
     return {
-        GRAFANA / "dashboards" / f"{module.UID}.json": text_of(module.build())
-        for module in DASHBOARDS
+        **{dashboards / f"{module.UID}.json": text_of(module.build()) for module in DASHBOARDS},
+        rules / "pgha.json": text_of(alerting.provisioning()),
     }
 
 
 def stale() -> list[Path]:
     """The files that differ from what the generator writes, or should not be there."""
     wanted = generated()
-    present = set((GRAFANA / "dashboards").glob("*.json"))
+    present = {path for folder in FOLDERS for path in folder.iterdir()}
     differ = [path for path, text in wanted.items() if _content(path) != text]
     return sorted([*differ, *(present - set(wanted))])
 

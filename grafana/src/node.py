@@ -201,7 +201,7 @@ def _sources() -> Any:
     return timeline(
         "Sources of this node's exporter",
         "Red: it did not answer in time; runbook PghaSourceFailing.",
-        {"{{source}}": f"max by (source) ({_here(n.SOURCE_UP)})"},
+        {"{{source}}": f"max by (source) ({_here(scoped(n.SOURCE_UP))})"},
         words=looks.UP,
     )
 
@@ -210,19 +210,19 @@ def _durations() -> Any:
     return graph(
         "How long each source takes",
         "The deadline cuts a hanging source off.",
-        {"{{source}}": f"max by (source) ({_here(n.SOURCE_DURATION)})"},
+        {"{{source}}": f"max by (source) ({_here(scoped(n.SOURCE_DURATION))})"},
         unit="s",
         height=7,
     )
 
 
 def _errors() -> Any:
+    failures = f"rate({scoped(n.SOURCE_ERRORS)}[$__rate_interval])"
     return graph(
         "Failed questions per minute",
         "By reason: timeout and busy hang, refused is down, tls and auth want a deploy.",
         {
-            "{{source}} {{reason}}": f"sum by (source, reason) "
-            f"(rate({_here(n.SOURCE_ERRORS)}[$__rate_interval])) * 60 > 0"
+            "{{source}} {{reason}}": f"sum by (source, reason) ({_here(failures)}) * 60 > 0",
         },
         unit="none",
         height=7,
@@ -249,6 +249,6 @@ def _certificates() -> Any:
     )
 
 
-def _here(metric: n.Metric) -> str:
-    """A metric of the exporter that runs on the member's node: joined by the node's instance."""
-    return f"{scoped(metric)} and on (scope, instance) {of_member(n.POSTGRES_UP)}"
+def _here(series: str) -> str:
+    """What the exporter on the member's node says of itself: joined by the node's instance."""
+    return f"{series} and on (scope, instance) {of_member(n.POSTGRES_UP)}"

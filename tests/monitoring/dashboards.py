@@ -53,3 +53,22 @@ def other_queries() -> list[Query]:
                 expr = f"group by ({match[2]}) ({match[1]})"
                 found.append(Query(uid, variable["name"], expr, f"{{{{{match[2]}}}}}"))
     return found
+
+
+EMPTY_WHEN_HEALTHY = {
+    ("pgha-cluster", "Why a member cannot be promoted"): "nothing keeps any replica",
+    ("pgha-cluster", "Scheduled switchover"): "none is scheduled",
+    ("pgha-cluster", "Alerts that fire"): "none fires",
+    ("pgha-fleet", "Clusters in one line each"): "no alert fires",
+    ("pgha-node", "Failed questions per minute"): "every source answers",
+    ("pgha-node", "Replication slots"): "PostgreSQL 17 and a slot limit fill some columns",
+}
+"""Panels with a query that returns nothing while all is well, and why."""
+
+
+def concrete(expr: str, scope: str, member: str) -> str:
+    """The expression with what Grafana would put into it."""
+    values = {"$__rate_interval": "1m", "$scope": scope, "$member": member}
+    for name, value in values.items():
+        expr = expr.replace(name, value)
+    return expr
