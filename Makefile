@@ -19,6 +19,12 @@ dev-postgresql-deploy: dev-up ## Bring up the lab and a whole cluster in it; run
 dev-postgresql-status: setup ## Show the cluster; exit status 1 when it is not healthy
 	@$(LAB) exec controller -- salt-run postgres.status
 
+.PHONY: dev-monitoring
+dev-monitoring: dev-up ## Prometheus and the Alertmanager on the controller watch the cluster
+	@images/build.sh monitoring
+	images/save.sh .cache/images monitoring
+	tools/orchestrate monitoring listen=172.28.0.10
+
 .PHONY: dev-up
 dev-up: setup ## Start the lab: four servers, the Salt master, the Coolify stand-in
 	@$(LAB) up

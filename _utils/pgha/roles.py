@@ -4,7 +4,8 @@
 |------------------------------|-----------------------------------------------------------------|
 | a node of the cluster        | CA certificate, its own certificates and keys, the passwords    |
 |                              | that run the cluster, the verifiers of the PostgreSQL roles     |
-| the controller               | the Coolify token                                               |
+| the controller               | the Coolify token; for Prometheus the CA certificate and the    |
+|                              | password of the exporters                                       |
 | any other                    | nothing                                                         |
 
 The application's password goes to no minion: the servers need its verifier only.
@@ -34,7 +35,8 @@ def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[
         ``{}`` or ``{"pgha": {...}}``. For a node that the deploy has made secrets for: ``ca_crt``
         (PEM), ``node`` ({component:
         {"crt", "key"}}, PEM), ``passwords`` ({name: text}), ``verifiers`` ({role: SCRAM text}). For
-        the controller: ``coolify_token``, left out while the operator has not written it.
+        the controller: ``coolify_token``, left out while the operator has not written it, and
+        ``monitoring`` (``ca_crt`` and the exporters' ``password``).
 
     Raises:
         DamagedStateError: a file of the state directory cannot be used.
@@ -48,7 +50,16 @@ def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[
     if minion_id == topology.coolify.controller:
         token = store.coolify_token()
         visible |= {"coolify_token": token} if token else {}
+        with suppress(NotFoundError):
+            visible |= {"monitoring": _monitoring_secrets(store)}
     return {"pgha": visible} if visible else {}
+
+
+def _monitoring_secrets(store: SecretStore) -> dict[str, str]:
+    return {
+        "ca_crt": Pki(store.root / "pki").ca_certificate(),
+        "password": store.read("exporter"),
+    }
 
 
 def _node_secrets(minion_id: str, topology: Topology, store: SecretStore) -> dict[str, Any]:

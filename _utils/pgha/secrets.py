@@ -1,6 +1,6 @@
 """Passwords: generated once on the Salt master, kept in the state directory, shown to nobody.
 
-state/postgresql/{superuser,replicator,rewind,monitor,pgbouncer,app,restapi}_password.txt
+state/postgresql/{superuser,replicator,rewind,monitor,pgbouncer,app,restapi,exporter}_password.txt
 state/postgresql/salt.key        makes the SCRAM verifiers repeatable
 state/coolify/token              written by the operator
 state/clusters/<cluster>/...     the same for each cluster that postgresql_clusters adds
@@ -29,7 +29,7 @@ SCRAM_ITERATIONS = 4096
 """PostgreSQL's default, scram_iterations; RFC 7677 section 4 asks for at least 4096."""
 
 POSTGRESQL_ROLES = ("superuser", "replicator", "rewind", "monitor", "pgbouncer", "app")
-PASSWORDS = (*POSTGRESQL_ROLES, "restapi")
+PASSWORDS = (*POSTGRESQL_ROLES, "restapi", "exporter")
 
 _ALPHABET = string.ascii_letters + string.digits
 # What an operator may put in place of a generated password: nothing that a configuration file, a
