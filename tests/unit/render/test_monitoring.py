@@ -47,7 +47,7 @@ def test_the_password_is_in_one_private_file_and_nowhere_else():
     file = files()[password]
 
     assert password.endswith("/password.txt")
-    assert (file.mode, file.uid, file.secret) == (0o400, 995, True)
+    assert (file.mode, file.uid, file.secret) == (0o400, 994, True)
     assert "s3cret" not in repr(file)
     assert "s3cret" not in monitoring.compose(CLUSTER)
 
@@ -75,7 +75,7 @@ def test_pages_are_on_the_loopback_unless_asked_otherwise():
 
 def test_containers_are_as_locked_up_as_the_others():
     for service in services().values():
-        assert service["user"] == "995:995"
+        assert service["user"] == "994:994"
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
