@@ -10,6 +10,7 @@ from salt.exceptions import CommandExecutionError
 try:
     from pgha.errors import PghaError
     from pgha.node.docker import Docker
+    from pgha.node.facts import slug
     from pgha.prometheus import api
     from pgha.render import monitoring, places
     from pgha.topology import Topology
@@ -67,7 +68,7 @@ def reload(cluster=None):
             container.name
             for container in docker.containers()
             if container.service == "prometheus"
-            and container.stack.startswith(monitoring.stack_name(topology).replace("_", "-"))
+            and container.stack.startswith(slug(monitoring.stack_name(topology)))
             and container.is_running
         ]
         for name in running:
