@@ -6,7 +6,7 @@ from typing import Any
 
 from grafana.src import looks
 from grafana.src.frame import dashboard, finished
-from grafana.src.looks import exactly_one, red_below, red_from
+from grafana.src.looks import exactly_one, orange_from, red_below, red_from
 from grafana.src.panels import bars, timeline, verdict
 from grafana.src.query import series
 from grafana.src.tables import Column, Link, board
@@ -99,7 +99,7 @@ def _clusters() -> Any:
             Column(
                 "Restarts pending",
                 f"sum by (scope) (max by (scope, member) ({series(n.MEMBER_PENDING_RESTART)}))",
-                steps=red_from(1_000, 1),
+                steps=orange_from(1),
             ),
             Column(
                 "Leader since",

@@ -29,6 +29,11 @@ def red_from(limit: float, orange: float | None = None) -> Steps:
     return [(None, GREEN), *middle, (limit, RED)]
 
 
+def orange_from(limit: float) -> Steps:
+    """Green below, orange from the limit on: worth knowing, not wrong."""
+    return [(None, GREEN), (limit, ORANGE)]
+
+
 def exactly_one() -> Steps:
     """One is right, none and more are wrong."""
     return [(None, RED), (1, GREEN), (2, RED)]
