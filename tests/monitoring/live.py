@@ -47,6 +47,14 @@ def cluster() -> Topology:
     return replace(found, nodes=tuple(nodes))
 
 
+def authority(directory: Path, clusters: Topology) -> Pki:
+    """A CA and the nodes' certificates below the directory."""
+    pki = Pki(directory / "pki")
+    pki.ensure_ca()
+    pki.ensure_node_certificates(clusters)
+    return pki
+
+
 class Prometheus:
     """The HTTP API of a running Prometheus."""
 
@@ -83,9 +91,7 @@ class Prometheus:
 def watching(tools: Path, directory: Path) -> Iterator[Prometheus]:
     """Exporters, and a Prometheus with the rendered configuration that scrapes them each second."""
     clusters = cluster()
-    pki = Pki(directory / "pki")
-    pki.ensure_ca()
-    pki.ensure_node_certificates(clusters)
+    pki = authority(directory, clusters)
     with ExitStack() as stack:
         port = free_port(clusters.nodes[0].ip)
         for node in clusters.nodes:
@@ -104,12 +110,13 @@ def _write(directory: Path, clusters: Topology, port: int, pki: Pki) -> None:
     targets = directory / "targets" / f"{clusters.cluster}.json"
     targets.write_text(rendered.targets(clusters, port))
     for path in rulefiles.files():
-        (directory / "rules" / path.name).write_text(_each_second(path.read_text()))
+        (directory / "rules" / path.name).write_text(each_second(path.read_text()))
     text = rendered.configuration([clusters], directory=str(directory))
-    (directory / "prometheus.yml").write_text(_each_second(text))
+    (directory / "prometheus.yml").write_text(each_second(text))
 
 
-def _each_second(text: str) -> str:
+def each_second(text: str) -> str:
+    """Configuration or rules that do every second what they do every 15: tests wait less."""
     return text.replace("interval: 15s", "interval: 1s").replace("_timeout: 5s", "_timeout: 1s")
 
 
