@@ -102,6 +102,9 @@ build_arguments() {
       printf '%s\n' "BASE_IMAGE=${IMAGE_TAGS[base]}" "HAPROXY_VERSION=$HAPROXY_VERSION" \
         "PGBOUNCER_VERSION=$PGBOUNCER_VERSION"
       ;;
+    monitoring)
+      printf '%s\n' "BASE_IMAGE=${IMAGE_TAGS[base]}" "PROMETHEUS_VERSION=$PROMETHEUS_VERSION"
+      ;;
   esac
 }
 
