@@ -26,8 +26,14 @@ except ImportError as error:
 
 __virtualname__ = "postgres_node"
 
-SIGNALS = {"patroni": "HUP", "haproxy": "USR2", "restapi": "USR2", "pgbouncer": "HUP"}
-"""patroni(1); HAProxy's management guide, 4, master-worker mode; pgbouncer(1)."""
+SIGNALS = {
+    "patroni": "HUP",
+    "haproxy": "USR2",
+    "restapi": "USR2",
+    "pgbouncer": "HUP",
+    "exporter": "HUP",
+}
+"""patroni(1); HAProxy's management guide, 4, master-worker mode; pgbouncer(1); ours begins anew."""
 
 
 def __virtual__():
@@ -109,7 +115,7 @@ def reload(service, cluster=None):
         salt '*' postgres_node.reload haproxy
 
     service
-        patroni, restapi, haproxy or pgbouncer.
+        patroni, restapi, haproxy, pgbouncer or exporter.
     """
     with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)

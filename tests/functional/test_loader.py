@@ -86,7 +86,7 @@ def test_leader_sls_renders(caller: Any) -> None:
 def test_deploy_orchestration_lists_every_step(caller: Any) -> None:
     states = caller.cmd("state.show_sls", "postgres.deploy")
     assert isinstance(states, dict), states
-    assert len(states) == 12
+    assert len(states) == 13
     assert all("failhard" in str(state) for state in states.values())
 
 

@@ -47,7 +47,12 @@ def run_of(fleet: FakeFleet, *, live: bool, current: bool = True, test: bool = F
 
 
 def converge(minion: str, **keywords: Any) -> dict[str, Any]:
-    return {"changes": {}, "started": list(keywords["not_running"]), "pending_recreate": []}
+    return {
+        "changes": {},
+        "started": list(keywords["not_running"]),
+        "recreated": [],
+        "pending_recreate": [],
+    }
 
 
 @pytest.fixture
@@ -66,7 +71,13 @@ def fleet() -> FakeFleet:
 
 def test_running_cluster_makes_no_request_to_coolify(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=True)
-    for step in (etcd.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
+    for step in (
+        etcd.run_etcd,
+        steps.run_leader,
+        steps.run_replicas,
+        steps.run_routers,
+        steps.run_exporters,
+    ):
         assert step(run) == {}
     assert "coolify.converge" not in fleet.functions()
 
@@ -149,6 +160,23 @@ def test_stopped_stack_is_named_to_coolify_as_not_running(fleet: FakeFleet) -> N
     run.facts[node.host]["stacks"][name] = {"haproxy": "running", "pgbouncer": "exited"}
     assert steps.run_routers(run) == {name: {"old": "not running", "new": "started"}}
     assert fleet.asked[0][2]["not_running"] == [name]
+
+
+def test_exporter_of_an_older_text_is_recreated_at_once_and_nothing_stays_due(
+    fleet: FakeFleet,
+) -> None:
+    name = stack_name(CLUSTER, CLUSTER.nodes[1], "exporter")
+    fleet.replies["coolify.converge"] = lambda minion, **asked: {
+        "changes": {}, "started": [], "recreated": [name], "pending_recreate": [],
+    }  # fmt: skip
+    run = run_of(fleet, live=True)
+    run.pending = {name, stack_name(CLUSTER, CLUSTER.nodes[1], "router")}
+    changes = steps.run_exporters(run)
+    assert changes == {name: {"old": "old containers", "new": "recreated"}}
+    (asked,) = [each[2] for each in fleet.asked if each[1] == "coolify.converge"]
+    assert asked["nodes"] == [CLUSTER.nodes[1].name]
+    assert asked["apply_changes"] is True
+    assert run.pending == {stack_name(CLUSTER, CLUSTER.nodes[1], "router")}
 
 
 def test_database_settings_go_to_the_leader_and_are_looked_at_again(fleet: FakeFleet) -> None:
