@@ -10,11 +10,27 @@ import, and some test's library may import protobuf before the exporter's tests 
 from __future__ import annotations
 
 import os
+import subprocess
+from pathlib import Path
 
 os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
 
+import pytest
 import salt._logging
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure() -> None:
     salt._logging.shutdown_temp_handler()
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """A directory with promtool, prometheus, amtool and prometheus-alertmanager, of the PATH or of
+    Debian's packages unpacked into the cache."""
+    done = subprocess.run(
+        [REPOSITORY / "tools" / "prometheus-tools"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())

@@ -1,4 +1,4 @@
-"""promtool and its like, from the PATH or from Debian's packages unpacked into the cache."""
+"""promtool on the repository."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from grafana.src.rulefiles import REPOSITORY
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
-
-
-@pytest.fixture(scope="session")
-def tools() -> Path:
-    """The directory with promtool, prometheus, amtool and prometheus-alertmanager."""
-    done = subprocess.run(
-        [REPOSITORY / "tools" / "prometheus-tools"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.strip())
 
 
 @pytest.fixture(scope="session")

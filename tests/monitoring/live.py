@@ -97,7 +97,7 @@ def watching(tools: Path, directory: Path) -> Iterator[Prometheus]:
         for node in clusters.nodes:
             stack.enter_context(_exporter(node, port, pki))
         _write(directory, clusters, port, pki)
-        yield stack.enter_context(_prometheus(tools, directory))
+        yield stack.enter_context(prometheus(tools, directory, len(MEMBERS)))
 
 
 def _write(directory: Path, clusters: Topology, port: int, pki: Pki) -> None:
@@ -155,7 +155,8 @@ def _handler(member: str) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def _prometheus(tools: Path, directory: Path) -> Iterator[Prometheus]:
+def prometheus(tools: Path, directory: Path, targets: int) -> Iterator[Prometheus]:
+    """A Prometheus with the files of a directory, once it has scraped so many exporters."""
     port = free_port()
     command = [
         str(tools / "prometheus"),
@@ -168,7 +169,7 @@ def _prometheus(tools: Path, directory: Path) -> Iterator[Prometheus]:
     with running(command, log):
         server = Prometheus(f"http://127.0.0.1:{port}")
         up = 'up{job="pgha"} == 1'
-        eventually(lambda: len(server.query(up)) == len(MEMBERS), f"all are scraped, see {log}")
+        eventually(lambda: len(server.query(up)) == targets, f"all are scraped, see {log}")
         yield server
 
 

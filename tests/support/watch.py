@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from grafana.src import rulefiles
-
 from pgha.render import prometheus as rendered
 from pgha.topology import Topology
 from tests.monitoring import live
