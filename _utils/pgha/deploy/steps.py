@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pgha.backup import told
+from pgha.backup.take import backup_store
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import applied_changes, values
 from pgha.render.files import reload_action
@@ -30,11 +32,19 @@ def configure_servers(deployment: Deployment) -> dict[str, Any]:
             deployment.hosts,
             "postgres.node",
             test=deployment.test,
-            pillar={"cluster": deployment.topology.cluster},
+            pillar={"cluster": deployment.topology.cluster, **_backup_times(deployment)},
         )
         changes = applied_changes(results)
         _note_changed_files(deployment, changes)
         return changes
+
+
+def _backup_times(deployment: Deployment) -> dict[str, Any]:
+    """For the exporter of a replaced controller; where there was no backup, nobody is told."""
+    found = told.times(backup_store(deployment).all())
+    if not found[told.KIND] or not told.is_told(deployment.topology):
+        return {}
+    return {"backup_times": {deployment.controller: found}}
 
 
 def _note_changed_files(deployment: Deployment, changes: Mapping[str, Any]) -> None:
