@@ -27,7 +27,7 @@ ABSENT_WHEN_HEALTHY: dict[str, str] = {}
 
 
 @pytest.fixture(scope="module")
-def prometheus(lab: Lab, first_deploy: Any) -> Iterator[Prometheus]:
+def prometheus(lab: Lab, first_deploy: Any) -> Prometheus:
     """The monitoring stack, in a cluster that has a verified backup."""
     assert first_deploy.code == 0, first_deploy.stdout
     for script in (("build.sh", "monitoring"), ("save.sh", ".cache/images", "monitoring")):
@@ -37,7 +37,7 @@ def prometheus(lab: Lab, first_deploy: Any) -> Iterator[Prometheus]:
     address = lab.address(lab.controller)
     done = orchestrate(lab, "monitoring", address=address)
     assert done.code == 0, done.stdout + done.stderr
-    yield Prometheus(f"http://{address}:9090")
+    return Prometheus(f"http://{address}:9090")
 
 
 @pytest.fixture(scope="module")
