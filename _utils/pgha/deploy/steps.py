@@ -133,7 +133,8 @@ def tell_applications(deployment: Deployment) -> tuple[dict[str, Any], list[str]
 
 
 def prove(deployment: Deployment) -> dict[str, Any]:
-    """From every server: a write through the hostname and a read of it on every replica."""
+    """From every server: a write through the hostname, a read of it on every replica, and an answer
+    of its exporter."""
     with deployment.step("every server writes through the hostname, every replica shows it"):
         if deployment.test:
             return {}
@@ -142,6 +143,7 @@ def prove(deployment: Deployment) -> dict[str, Any]:
             "postgres_node.prove",
             cluster=deployment.topology.cluster,
             timeout=PROOF_DEADLINE_S,
+            exporter=True,
             timeout_s=PROOF_DEADLINE_S + 20,
         )
         values(answers)

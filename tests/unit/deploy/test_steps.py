@@ -248,7 +248,13 @@ def test_failed_state_is_an_error_with_server_and_comment(fleet: FakeFleet) -> N
 
 def test_plan_touches_nothing(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=False, current=False, test=True)
-    for step in (etcd.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
+    for step in (
+        etcd.run_etcd,
+        steps.run_leader,
+        steps.run_replicas,
+        steps.run_routers,
+        steps.run_exporters,
+    ):
         assert step(run)
     assert all(asked[2]["test"] for asked in fleet.asked if asked[1] == "coolify.converge")
     assert not {"patroni.wait_leader", "etcd_cluster.wait_quorum"} & set(fleet.functions())
