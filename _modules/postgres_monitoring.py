@@ -26,7 +26,7 @@ def __virtual__():
     return __virtualname__
 
 
-def stack(listen="127.0.0.1", cluster=None):
+def stack(address="127.0.0.1", cluster=None):
     """
     Return the stack as Coolify should hold it: ``name``, ``server``, ``compose``, and
     ``directory``, where its configuration lies on the controller.
@@ -37,7 +37,7 @@ def stack(listen="127.0.0.1", cluster=None):
 
         salt controller.lan postgres_monitoring.stack
 
-    listen
+    address
         The address that Prometheus' pages are served on. Defaults to the loopback.
     """
     with _operator_errors():
@@ -45,7 +45,7 @@ def stack(listen="127.0.0.1", cluster=None):
         return {
             "name": monitoring.stack_name(topology),
             "server": _address(topology),
-            "compose": monitoring.compose(topology, listen),
+            "compose": monitoring.compose(topology, address),
             "directory": places.config_directory(topology, monitoring.COMPONENT),
         }
 
@@ -75,7 +75,7 @@ def reload(cluster=None):
         return running
 
 
-def status(listen="127.0.0.1"):
+def status(address="127.0.0.1", cluster=None):
     """
     Return what Prometheus says now: ``targets`` (``{server: "up" or why not}``), ``rules`` (how
     many are evaluated), ``alerts`` (names of those that fire), ``alertmanagers`` (how many it
@@ -87,14 +87,16 @@ def status(listen="127.0.0.1"):
 
         salt controller.lan postgres_monitoring.status
 
-    listen
+    address
         The address that Prometheus' pages are served on. Defaults to the loopback.
+    cluster
+        Name of the cluster; not used, one Prometheus answers on an address.
     """
     with _operator_errors():
-        return api.status(f"http://{listen}:{monitoring.PROMETHEUS_PORT}")
+        return api.status(monitoring.pages_url(address))
 
 
-def wait_ready(listen="127.0.0.1", deadline=60):
+def wait_ready(address="127.0.0.1", deadline=60, cluster=None):
     """
     Wait until Prometheus evaluates its rules and knows an Alertmanager; returns its ``status``.
 
@@ -104,15 +106,15 @@ def wait_ready(listen="127.0.0.1", deadline=60):
 
         salt controller.lan postgres_monitoring.wait_ready
 
-    listen
+    address
         The address that Prometheus' pages are served on. Defaults to the loopback.
     deadline
         Seconds. Defaults to 60.
+    cluster
+        Name of the cluster; not used, one Prometheus answers on an address.
     """
     with _operator_errors():
-        return api.wait_ready(
-            f"http://{listen}:{monitoring.PROMETHEUS_PORT}", deadline_s=float(deadline)
-        )
+        return api.wait_ready(monitoring.pages_url(address), deadline_s=float(deadline))
 
 
 def _address(topology):

@@ -21,19 +21,19 @@ def __virtual__():
     return __virtualname__
 
 
-def running(name, listen="127.0.0.1", cluster=None):
+def running(name, address="127.0.0.1", cluster=None):
     """
     Prometheus scrapes every node, evaluates the rules and tells an Alertmanager.
 
     name
         A sentence; not used.
-    listen
+    address
         The controller's address that Prometheus' pages are served on. Defaults to its loopback.
     cluster
         Name of the cluster. Defaults to the only one.
     """
 
     def action(operation):
-        return run_monitoring(operation, listen)
+        return run_monitoring(operation, address)
 
     return run_operation(__opts__, __pillar__, name, cluster, "monitoring", action)

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 NODE_PASSWORDS = ("superuser", "replicator", "rewind", "pgbouncer", "monitor", "restapi")
 NODE_VERIFIERS = POSTGRESQL_ROLES
 NODE_WEB_HASHES = ("exporter",)
+ADDED = ("exporter",)
+"""Components that a running cluster may not have certificates for yet: its secrets are older. Until
+the next deploy makes them, the node keeps seeing the rest, which status and the pool's guard need.
+"""
 
 
 def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[str, Any]:
@@ -68,10 +72,15 @@ def _monitoring_secrets(store: SecretStore) -> dict[str, str]:
 def _node_secrets(minion_id: str, topology: Topology, store: SecretStore) -> dict[str, Any]:
     pki = Pki(store.root / "pki")
     node = topology.node(minion_id)
-    return {
+    needed = [part for part in components_of(topology, node) if part not in ADDED]
+    secrets: dict[str, Any] = {
         "ca_crt": pki.ca_certificate(),
-        "node": pki.node_bundle(node.name, components_of(topology, node)),
+        "node": pki.node_bundle(node.name, needed),
         "passwords": {name: store.read(name) for name in NODE_PASSWORDS},
         "verifiers": {role: store.scram_verifier(role) for role in NODE_VERIFIERS},
-        "web_hashes": {name: store.bcrypt_hash(name) for name in NODE_WEB_HASHES},
     }
+    with suppress(NotFoundError):
+        added = pki.node_bundle(node.name, ADDED)
+        secrets["web_hashes"] = {name: store.bcrypt_hash(name) for name in NODE_WEB_HASHES}
+        secrets["node"] |= added
+    return secrets

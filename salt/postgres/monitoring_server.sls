@@ -1,7 +1,7 @@
 # What the controller has for Prometheus and the Alertmanager, and what Coolify runs of them.
 # Applied by postgres.monitoring, which waits for the result.
 {% set cluster = salt['pillar.get']('cluster', none) %}
-{% set stack = salt['postgres_monitoring.stack'](salt['pillar.get']('listen', '127.0.0.1'), cluster=cluster) %}
+{% set stack = salt['postgres_monitoring.stack'](salt['pillar.get']('address', '127.0.0.1'), cluster=cluster) %}
 Prometheus has its directories, configuration and image:
   postgres_monitoring_server.configured:
     - cluster: {{ cluster | json }}

@@ -120,3 +120,10 @@ def test_recoveries_render_without_a_pillar(caller: Any, name: str) -> None:
     assert isinstance(states, dict), states
     (state,) = states.values()
     assert {"confirm": None} in state["postgres_recover"]
+
+
+@pytest.mark.parametrize("sls", ["postgres.monitoring", "postgres.monitoring_server"])
+def test_monitoring_states_are_as_salt_takes_them(caller: Any, sls: str) -> None:
+    """A name that Salt keeps for itself, such as listen, is only refused when the states run."""
+    returned = caller.cmd("state.sls", sls, test=True)
+    assert isinstance(returned, dict), returned

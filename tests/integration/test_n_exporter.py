@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from pgha.wait import Pending, poll
@@ -19,6 +20,11 @@ Values = dict[str, float]
 
 def scrape(lab: Lab, server: str) -> Values:
     """Samples of a server's exporter by ``name{label values without scope}``."""
+    return values(exposition(lab, server))
+
+
+def exposition(lab: Lab, server: str) -> list[Metric]:
+    """What a server's exporter publishes."""
     password = lab.read_secret("postgresql/exporter_password.txt")
     url = f"https://{lab.address(server)}:{PORT}/metrics"
     # The configuration on standard input keeps the password off the command line.
@@ -27,12 +33,12 @@ def scrape(lab: Lab, server: str) -> Values:
         lab.controller, "curl", "-sS", "--fail", "--max-time", "10", "-K", "-", url, stdin=settings
     )
     assert text.returncode == 0, text.stderr
-    return values(text.stdout)
+    return list(text_string_to_metric_families(text.stdout))
 
 
-def values(text: str) -> Values:
+def values(families: Iterable[Metric]) -> Values:
     found = {}
-    for family in text_string_to_metric_families(text):
+    for family in families:
         for sample in family.samples:
             labels = [value for key, value in sorted(sample.labels.items()) if key != "scope"]
             found[f"{sample.name}{{{','.join(labels)}}}"] = sample.value

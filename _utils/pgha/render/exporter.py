@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -91,6 +93,13 @@ def backup_status_path(topology: Topology) -> str:
     Content: ``{"full": {"last_success": <Unix time>, "last_verified": <Unix time>}}``.
     """
     return f"{data_directory(topology, 'exporter')}/{BACKUP_STATUS}"
+
+
+def backup_status(topology: Topology, times: Mapping[str, Any]) -> ManagedFile:
+    """The file at `backup_status_path`; the exporter's user only reads it."""
+    text = json.dumps(times, sort_keys=True) + "\n"
+    path = backup_status_path(topology)
+    return ManagedFile(path, text, 0o644, ROOT, ROOT, False, COMPONENT)
 
 
 def _served(topology: Topology, node: Node) -> list[str]:

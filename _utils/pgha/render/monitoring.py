@@ -91,11 +91,11 @@ def configuration(topology: Topology) -> str:
     )
 
 
-def compose(topology: Topology, listen: str = LOOPBACK) -> str:
+def compose(topology: Topology, address: str = LOOPBACK) -> str:
     """The compose text of the stack.
 
     Args:
-        listen: the controller's address that Prometheus' pages are served on. They have no
+        address: the controller's address that Prometheus' pages are served on. They have no
             password, so the default is its loopback; the Alertmanager is always there.
     """
     return compose_text(
@@ -109,7 +109,7 @@ def compose(topology: Topology, listen: str = LOOPBACK) -> str:
                         f"--config.file={IN_CONTAINER}/prometheus.yml",
                         f"--storage.tsdb.path={_DATA['prometheus']}",
                         f"--storage.tsdb.retention.time={RETENTION}",
-                        f"--web.listen-address={listen}:{PROMETHEUS_PORT}",
+                        f"--web.listen-address={_bracketed(address)}:{PROMETHEUS_PORT}",
                     ],
                 ),
                 "alertmanager": _service(
@@ -126,6 +126,15 @@ def compose(topology: Topology, listen: str = LOOPBACK) -> str:
             }
         }
     )
+
+
+def pages_url(address: str) -> str:
+    """Where Prometheus' pages are, without a trailing slash."""
+    return f"http://{_bracketed(address)}:{PROMETHEUS_PORT}"
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _service(topology: Topology, part: str, command: list[Value]) -> dict[str, Value]:

@@ -122,6 +122,22 @@ def test_only_the_controller_sees_the_exporters_password(
     assert seen == {"controller.lan"}
 
 
+def test_a_cluster_that_is_older_than_a_component_keeps_the_rest(
+    store: SecretStore, topology: Topology
+) -> None:
+    """Between an upgrade of the Salt master and the next deploy."""
+    (store.root / "postgresql/exporter_password.txt").unlink()
+    for node in topology.nodes:
+        for kind in ("crt", "key"):
+            (store.root / f"pki/nodes/{node.name}/exporter.{kind}").unlink()
+
+    seen = secrets_for("controller.lan", topology, store)["pgha"]
+
+    assert set(seen) == {"ca_crt", "coolify_token", "node", "passwords", "verifiers"}
+    assert "exporter" not in seen["node"]
+    assert seen["passwords"]["monitor"]
+
+
 def test_without_a_token_the_controller_still_gets_the_rest(
     store: SecretStore, topology: Topology
 ) -> None:

@@ -60,10 +60,10 @@ def test_what_failed_on_the_controller_ends_the_run() -> None:
         run_monitoring(run)
 
 
-@pytest.mark.parametrize("listen", ["", "controller", "172.28.0.10:9090", "0.0.0.0; rm"])
-def test_a_wrong_address_is_refused_before_anything_is_asked(listen: str) -> None:
+@pytest.mark.parametrize("address", ["", "controller", "172.28.0.10:9090", "0.0.0.0; rm"])
+def test_a_wrong_address_is_refused_before_anything_is_asked(address: str) -> None:
     run, fleet = operation()
 
     with pytest.raises(RefusedError, match="no address"):
-        run_monitoring(run, listen)
+        run_monitoring(run, address)
     assert fleet.asked == []

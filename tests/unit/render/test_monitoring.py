@@ -70,7 +70,7 @@ def test_pages_are_on_the_loopback_unless_asked_otherwise():
         return [flag.split("=")[1] for flag in flags if flag.split("=")[1]]
 
     assert listening(services()) == ["127.0.0.1:9090", "127.0.0.1:9093"]
-    assert listening(services(listen="172.28.0.10")) == ["172.28.0.10:9090", "127.0.0.1:9093"]
+    assert listening(services(address="172.28.0.10")) == ["172.28.0.10:9090", "127.0.0.1:9093"]
 
 
 def test_containers_are_as_locked_up_as_the_others():
