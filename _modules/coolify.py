@@ -13,6 +13,7 @@ try:
     from pgha.coolify import clients_of, lookup, stopping
     from pgha.coolify import converge as converging
     from pgha.coolify import survey as surveying
+    from pgha.coolify.wish import wish
     from pgha.model.clusters import settings_of
     from pgha.render.compose import stack_compose
     from pgha_minion.coolify import connected
@@ -98,7 +99,7 @@ def converge(
         Only say what would be done. Defaults to False.
     """
     with _coolify(cluster) as (client, topology):
-        wanted = converging.wish(
+        wanted = wish(
             topology,
             components=_listed(components),
             nodes=_listed(nodes),

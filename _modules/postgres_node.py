@@ -18,6 +18,7 @@ try:
     from pgha.pg import route
     from pgha.render.compose import STACK_COMPONENTS, stack_name
     from pgha.topology import Topology
+    from pgha_minion.call import asked
     from pgha_minion.errors import operator_errors as _operator_errors
 
     MISSING = None
@@ -78,8 +79,8 @@ def facts(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        return node_facts.gather(topology, topology.node(__grains__["id"]), Docker())
+        topology, node = _here(cluster)
+        return node_facts.gather(topology, node, Docker())
 
 
 def stacks(cluster=None):
@@ -93,8 +94,7 @@ def stacks(cluster=None):
         salt '*' postgres_node.stacks
     """
     with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        node = topology.node(__grains__["id"])
+        topology, node = _here(cluster)
         return node_facts.stacks_here(topology, node, Docker().containers())
 
 
@@ -112,8 +112,7 @@ def reload(service, cluster=None):
         patroni, restapi, haproxy or pgbouncer.
     """
     with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        node = topology.node(__grains__["id"])
+        topology, node = _here(cluster)
         docker = Docker()
         running = _running(docker, topology, node, service)
         for container in running:
@@ -156,10 +155,8 @@ def set_data_aside(label, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        found = node_facts.stacks_here(
-            topology, topology.node(__grains__["id"]), Docker().containers()
-        )
+        topology, node = _here(cluster)
+        found = node_facts.stacks_here(topology, node, Docker().containers())
         return node_aside.set_aside(topology, label, found)
 
 
@@ -224,8 +221,7 @@ def routes(cluster=None, timeout=10):
         Seconds for all three together. Defaults to 10.
     """
     with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        node = topology.node(__grains__["id"])
+        topology, node = _here(cluster)
         return route.check(topology, node, _monitor_password(topology), deadline_s=timeout)
 
 
@@ -244,14 +240,12 @@ def prove(cluster=None, timeout=30):
         Seconds for everything together. Defaults to 30.
     """
     with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        node = topology.node(__grains__["id"])
+        topology, node = _here(cluster)
         return route.prove(topology, node, _monitor_password(topology), deadline_s=timeout)
 
 
 def _here(cluster):
-    topology = Topology.from_pillar(__pillar__, cluster)
-    return topology, topology.node(__grains__["id"])
+    return asked(__pillar__, __grains__["id"], cluster=cluster)
 
 
 def _monitor_password(topology):

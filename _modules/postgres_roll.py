@@ -20,7 +20,7 @@ try:
     from pgha.render import patroni as declared
     from pgha.render.accounts import MONITOR
     from pgha.roll.in_place import restart_leader
-    from pgha.topology import Topology
+    from pgha_minion.call import asked
     from pgha_minion.errors import operator_errors as _operator_errors
 
     MISSING = None
@@ -125,10 +125,7 @@ def wait_ready(node=None, deadline=120, cluster=None):
 
 
 def _asked(node, cluster):
-    """The topology and the node that a call is about."""
-    with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        return topology, topology.node(node or __grains__["id"])
+    return asked(__pillar__, __grains__["id"], node, cluster)
 
 
 def _password(topology, name):
