@@ -20,7 +20,8 @@ def operator_errors(*also: type[Exception]) -> Iterator[None]:
     Args:
         also: further errors whose own text is a sentence for the operator, such as `OSError`.
     """
+    expected: tuple[type[Exception], ...] = (PghaError, *also)
     try:
         yield
-    except (PghaError, *also) as err:
+    except expected as err:
         raise CommandExecutionError(str(err)) from err
