@@ -13,7 +13,7 @@ try:
     from pgha.etcd.own import Own
     from pgha.node.docker import Docker
     from pgha_minion.call import asked
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -42,7 +42,7 @@ def set_aside(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors(OSError):
+    with operator_errors(OSError):
         return _own(cluster).set_aside()
 
 
@@ -64,7 +64,7 @@ def found(voters, token, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors(OSError):
+    with operator_errors(OSError):
         own = _own(cluster)
         return own.found([own.topology.node(voter).name for voter in voters], token)
 
@@ -84,7 +84,7 @@ def rejoin(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors(OSError):
+    with operator_errors(OSError):
         return _own(cluster).rejoin()
 
 
@@ -104,7 +104,7 @@ def joined(deadline=60, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors(OSError):
+    with operator_errors(OSError):
         return _own(cluster).joined(deadline)
 
 
@@ -121,7 +121,7 @@ def restore(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors(OSError):
+    with operator_errors(OSError):
         return _own(cluster).restore()
 
 

@@ -17,7 +17,7 @@ try:
     from pgha.patroni import access, waits
     from pgha.patroni import status as brief
     from pgha_minion.call import asked
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -51,7 +51,7 @@ def status(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with _operator_errors():
+    with operator_errors():
         return brief.node_status(topology, asked, access.client_for(topology, asked))
 
 
@@ -70,7 +70,7 @@ def members(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         found = access.client_for(topology, here).cluster().members
         return [brief.member_line(topology, member) for member in found]
 
@@ -89,7 +89,7 @@ def leader(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         found = access.client_for(topology, here).cluster().leader
         return found.name if found else None
 
@@ -110,7 +110,7 @@ def is_leader(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with _operator_errors():
+    with operator_errors():
         return access.client_for(topology, asked).is_primary()
 
 
@@ -128,7 +128,7 @@ def history(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         lines = access.client_for(topology, here).history()
         return [dataclasses.asdict(line) for line in lines]
 
@@ -148,7 +148,7 @@ def standing(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         return node_standing(topology, here, {"monitor": _password(topology, "monitor")})
 
 
@@ -168,7 +168,7 @@ def wait_leader(deadline=60, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         return waits.wait_leader(
             topology, here, lambda node: access.client_for(topology, node), deadline
         )
@@ -192,7 +192,7 @@ def wait_streaming(members=(), deadline=120, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         return waits.wait_streaming(
             topology, here, lambda node: access.client_for(topology, node), deadline, members
         )

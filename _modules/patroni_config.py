@@ -13,7 +13,7 @@ try:
     from pgha.render import patroni as declared
     from pgha.render.accounts import MONITOR
     from pgha_minion.call import asked
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -43,7 +43,7 @@ def config(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         return access.client_for(topology, here).config()
 
 
@@ -62,7 +62,7 @@ def config_changes(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         client = access.client_for(topology, here)
         return dynamic.plan_config(client.config(), declared.dynamic_config(topology)).changes
 
@@ -81,7 +81,7 @@ def config_apply(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, here = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         client = access.client_for(topology, here, _password(topology, "restapi"))
         return dynamic.apply_config(client, declared.dynamic_config(topology)).changes
 
@@ -108,7 +108,7 @@ def config_rollout(changes=None, deadline=30, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, _ = _asked(None, cluster)
-    with _operator_errors():
+    with operator_errors():
         password = _password(topology, "monitor") if changes else ""
         taken = rollout.wait_taken(
             topology,
@@ -141,7 +141,7 @@ def reload_(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with _operator_errors():
+    with operator_errors():
         access.client_for(topology, asked, _password(topology, "restapi")).reload()
         return True
 

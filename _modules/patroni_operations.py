@@ -14,7 +14,7 @@ try:
     from pgha.operate.reach import Reach
     from pgha.patroni import access, rebuild, reinit
     from pgha_minion.call import asked
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -58,7 +58,7 @@ def switchover(leader, target, force=False, pause_limit=5, cluster=None):
     """
     topology, old = _asked(leader, cluster)
     _, new = _asked(target, cluster)
-    with _operator_errors():
+    with operator_errors():
         passwords = {
             name: _password(topology, name) for name in ("restapi", "monitor", "pgbouncer")
         }
@@ -86,7 +86,7 @@ def failover(target, deadline=70, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, new = _asked(target, cluster)
-    with _operator_errors():
+    with operator_errors():
         client = access.client_for(topology, new, _password(topology, "restapi"))
         return promote(
             client, topology, new, lambda node: access.client_for(topology, node), deadline
@@ -118,7 +118,7 @@ def reinit_(node=None, confirm=None, wait=True, test=False, cluster=None):
     """
     topology, asked = _asked(node, cluster)
     here = asked.host == __grains__["id"]
-    with _operator_errors():
+    with operator_errors():
         passwords = {name: _password(topology, name) for name in ("restapi", "monitor")}
         begun = rebuild.begin(topology, asked, passwords, here=here, confirm=confirm, test=test)
         if test or not wait:
@@ -147,7 +147,7 @@ def reinit_progress(node=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with _operator_errors():
+    with operator_errors():
         return rebuild.seen(topology, asked, _password(topology, "monitor"))
 
 

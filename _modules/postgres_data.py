@@ -16,7 +16,7 @@ try:
     from pgha.node.files import file_changes, write_file
     from pgha.render import patroni
     from pgha_minion.call import asked
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -46,7 +46,7 @@ def position(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors(OSError):
+    with operator_errors(OSError):
         topology, _ = _here(cluster)
         if not data.initialised(topology)["postgresql"]:
             return None
@@ -69,7 +69,7 @@ def use_voter(voter, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors(OSError):
+    with operator_errors(OSError):
         topology, node = _here(cluster)
         secrets = {"pgha": held_secrets(__pillar__, topology)}
         first = topology.node(voter).name
@@ -97,7 +97,7 @@ def stop(components="patroni", cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     wanted = components.split(",") if isinstance(components, str) else components
-    with _operator_errors(OSError):
+    with operator_errors(OSError):
         topology, node = _here(cluster)
         docker = Docker()
         return [

@@ -19,7 +19,7 @@ try:
     from pgha.render.compose import STACK_COMPONENTS, stack_name
     from pgha.topology import Topology
     from pgha_minion.call import asked
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -60,7 +60,7 @@ def clusters():
 
         salt '*' postgres_node.clusters
     """
-    with _operator_errors():
+    with operator_errors():
         return clusters_of(__pillar__, __grains__["id"])
 
 
@@ -78,7 +78,7 @@ def facts(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         return node_facts.gather(topology, node, Docker())
 
@@ -93,7 +93,7 @@ def stacks(cluster=None):
 
         salt '*' postgres_node.stacks
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         return node_facts.stacks_here(topology, node, Docker().containers())
 
@@ -111,7 +111,7 @@ def reload(service, cluster=None):
     service
         patroni, restapi, haproxy or pgbouncer.
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         docker = Docker()
         running = _running(docker, topology, node, service)
@@ -134,7 +134,7 @@ def data(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         return node_aside.look(Topology.from_pillar(__pillar__, cluster))
 
 
@@ -154,7 +154,7 @@ def set_data_aside(label, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         found = node_facts.stacks_here(topology, node, Docker().containers())
         return node_aside.set_aside(topology, label, found)
@@ -176,7 +176,7 @@ def restart(component, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         return replacing.restart(topology, node, component, Docker())
 
@@ -201,7 +201,7 @@ def wait_recreated(component, before=(), deadline=300, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         return replacing.wait_recreated(topology, node, component, before, deadline, Docker())
 
@@ -220,7 +220,7 @@ def routes(cluster=None, timeout=10):
     timeout
         Seconds for all three together. Defaults to 10.
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         return route.check(topology, node, _monitor_password(topology), deadline_s=timeout)
 
@@ -239,7 +239,7 @@ def prove(cluster=None, timeout=30):
     timeout
         Seconds for everything together. Defaults to 30.
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         return route.prove(topology, node, _monitor_password(topology), deadline_s=timeout)
 

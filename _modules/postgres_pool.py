@@ -13,7 +13,7 @@ try:
     from pgha.pool import guard as guarding
     from pgha.pool.console import console_settings, pool_paused
     from pgha_minion.call import asked
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -42,7 +42,7 @@ def paused(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         return pool_paused(topology, node, _password(topology, "monitor"))
 
@@ -60,7 +60,7 @@ def resume(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         return guarding.resume(_console(cluster))
 
 
@@ -78,7 +78,7 @@ def guard(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         return guarding.start(_console(cluster))
 
 
