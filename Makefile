@@ -60,6 +60,12 @@ dev-postgresql-recover-etcd: setup ## etcd lost, data fine: begin etcd anew belo
 dev-postgresql-recover-survivors: setup ## Servers in LOST=a,b are gone for good: go on with the newest copy left (asks; DRY_RUN=1 plans)
 	@tools/orchestrate recover_survivors lost="$${LOST:-}" confirm="$${CONFIRM:-}" ask="The servers $${LOST:-} are given up; see with DRY_RUN=1 what is lost."
 
+.PHONY: dev-monitoring
+dev-monitoring: dev-up ## Prometheus and the Alertmanager on the controller watch the cluster
+	@images/build.sh monitoring
+	images/save.sh .cache/images monitoring
+	tools/orchestrate monitoring address=172.28.0.10
+
 .PHONY: dev-up
 dev-up: setup ## Start the lab: four servers, the Salt master, the Coolify stand-in
 	@$(LAB) up
@@ -82,7 +88,7 @@ dev-logs: setup ## Collect the logs of all servers in reports/logs
 
 ## Tests
 .PHONY: test
-test: lint test-unit test-functional test-images test-integration ## Everything: lint, unit, functional, images, integration on a lab of its own
+test: lint test-unit test-monitoring test-functional test-images test-integration ## Everything: lint, unit, functional, images, integration on a lab of its own
 
 .PHONY: lint
 lint: setup ## ruff, mypy, salt-lint, yamllint, shellcheck
@@ -91,6 +97,10 @@ lint: setup ## ruff, mypy, salt-lint, yamllint, shellcheck
 .PHONY: test-unit
 test-unit: setup ## No network, no Salt daemon; under a minute
 	@$(PYTHON) -m pytest tests/unit tests/contract
+
+.PHONY: test-monitoring
+test-monitoring: setup ## Alert rules by promtool, dashboards and alerts against the exporter's catalogue
+	@$(PYTHON) -m pytest tests/monitoring
 
 .PHONY: test-functional
 test-functional: setup ## The real Salt loader over the composed tree
@@ -118,6 +128,10 @@ bench-switchover: setup ## Ten switchovers under 50 pooled clients, and the writ
 .PHONY: images
 images: setup ## Build the images of what runs on servers
 	@images/build.sh
+
+.PHONY: dashboards
+dashboards: setup ## Write the dashboards and alerts of Grafana again from grafana/src and grafana/alerts
+	@PYTHONPATH=.:exporter $(PYTHON) -m grafana.src
 
 .PHONY: tree
 tree: ## Write the tree that a Salt master serves to TREE=/srv/pgha

@@ -86,7 +86,7 @@ def converge(
     cluster
         Name of the cluster. Defaults to the only one.
     components
-        Any of etcd, patroni, router, as a list or separated by commas. Defaults to all.
+        Any of etcd, patroni, router, exporter, as a list or separated by commas. Defaults to all.
     nodes
         Nodes by name or host, as a list or separated by commas. Defaults to all.
     not_running

@@ -12,10 +12,13 @@ try:
     from pgha.held import held_password
     from pgha.model.clusters import clusters_of
     from pgha.node import aside as node_aside
+    from pgha.node import exporter as node_exporter
     from pgha.node import facts as node_facts
+    from pgha.node import files as node_files
     from pgha.node import replacing
     from pgha.node.docker import Docker
     from pgha.pg import route
+    from pgha.render import exporter as rendered
     from pgha.render.compose import STACK_COMPONENTS, stack_name
     from pgha.topology import Topology
     from pgha_minion.call import asked
@@ -27,8 +30,14 @@ except ImportError as error:
 
 __virtualname__ = "postgres_node"
 
-SIGNALS = {"patroni": "HUP", "haproxy": "USR2", "restapi": "USR2", "pgbouncer": "HUP"}
-"""patroni(1); HAProxy's management guide, 4, master-worker mode; pgbouncer(1)."""
+SIGNALS = {
+    "patroni": "HUP",
+    "haproxy": "USR2",
+    "restapi": "USR2",
+    "pgbouncer": "HUP",
+    "exporter": "HUP",
+}
+"""patroni(1); HAProxy's management guide, 4, master-worker mode; pgbouncer(1); ours begins anew."""
 
 
 def __virtual__():
@@ -109,7 +118,7 @@ def reload(service, cluster=None):
         salt '*' postgres_node.reload haproxy
 
     service
-        patroni, restapi, haproxy or pgbouncer.
+        patroni, restapi, haproxy, pgbouncer or exporter.
     """
     with operator_errors():
         topology, node = _here(cluster)
@@ -225,7 +234,7 @@ def routes(cluster=None, timeout=10):
         return route.check(topology, node, _monitor_password(topology), deadline_s=timeout)
 
 
-def prove(cluster=None, timeout=30):
+def prove(cluster=None, timeout=30, exporter=False):
     """
     Write a token through the service hostname from this server and read it on every replica.
     Fails with one sentence per path that did not work within the timeout.
@@ -238,10 +247,39 @@ def prove(cluster=None, timeout=30):
 
     timeout
         Seconds for everything together. Defaults to 30.
+    exporter
+        Also wait for an answer of this server's exporter. Defaults to False.
     """
     with operator_errors():
         topology, node = _here(cluster)
-        return route.prove(topology, node, _monitor_password(topology), deadline_s=timeout)
+        ends = time.monotonic() + timeout
+        proof = route.prove(topology, node, _monitor_password(topology), deadline_s=timeout)
+        if exporter:
+            left = max(ends - time.monotonic(), 1.0)
+            node_exporter.wait_healthy(node_exporter.endpoint(topology, node), deadline_s=left)
+        return proof
+
+
+def tell_backups(times, cluster=None):
+    """
+    Write down for this server's exporter when the cluster was last backed up and when a backup was
+    last verified. The backup, its verification and the deploy call it; returns the file's path.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan postgres_node.tell_backups '{"full": {"last_success": 1790000000}}'
+
+    times
+        ``{"full": {"last_success": Unix time, "last_verified": Unix time}}``; what never was is
+        left out.
+    cluster
+        Name of the cluster. Defaults to the only one.
+    """
+    with operator_errors():
+        topology, _ = _here(cluster)
+        return node_files.put(rendered.backup_status(topology, times))
 
 
 def _here(cluster):

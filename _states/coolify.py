@@ -205,7 +205,7 @@ def stacks_running(
     name
         A sentence; or a component, when ``components`` is not given and it is one.
     components
-        List of etcd, patroni, router. Defaults to all.
+        List of etcd, patroni, router, exporter. Defaults to all.
     nodes
         List of nodes by name or host. Defaults to all.
     not_running
@@ -216,7 +216,7 @@ def stacks_running(
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    if components is None and name in ("etcd", "patroni", "router"):
+    if components is None and name in ("etcd", "patroni", "router", "exporter"):
         components = [name]
 
     last = {}

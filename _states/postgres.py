@@ -137,6 +137,11 @@ def routers_running(name, cluster=None):
     return _run(name, cluster, steps.run_routers)
 
 
+def exporters_running(name, cluster=None):
+    """Every server has an exporter for Prometheus."""
+    return _run(name, cluster, steps.run_exporters)
+
+
 def applications_told(name, cluster=None):
     """Services tagged ``postgresql`` resolve the hostname to their own server's router."""
     return _run(name, cluster, steps.tell_applications)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # build.sh [NAME...]: builds the images that are missing or whose inputs have changed (default: all of them).
-# Names: base etcd patroni router. PG_MAJOR=15..18, PGHA_PG_SOURCE, PGHA_REBUILD=1: see README.md.
+# Names: base etcd patroni router exporter, and monitoring, which is built only when named. PG_MAJOR=15..18,
+# PGHA_PG_SOURCE, PGHA_REBUILD=1: see README.md.
 set -euo pipefail
 # shellcheck source=images/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -22,6 +23,8 @@ wanted() { [[ " $STALE " == *" $1 "* ]]; }
 build_small_images() {
   ! wanted router || build_image router
   ! wanted etcd || build_image etcd
+  ! wanted exporter || { get_exporter && build_image exporter "$CACHE_DIR/exporter"; }
+  ! wanted monitoring || build_image monitoring
 }
 
 # Debian's packages are fetched in a container, so that source has to wait for the base image.

@@ -7,57 +7,9 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 CONTEXT=$CACHE_DIR/patroni-$PG_MAJOR
-DOWNLOADS=$CACHE_DIR/downloads
-PYTHON_OF_THE_IMAGE=3.13
-
-pip_download() {
-  local destination=$1 requirements=$2 log
-  log=$CACHE_DIR/pip-$(basename "$requirements" .txt).log
-  mkdir -p "$destination"
-  with_progress "downloading $(basename "$requirements" .txt)" "$log" \
-    "$(python_with_pip)" -m pip download --disable-pip-version-check --no-deps --require-hashes \
-    --requirement "$requirements" --dest "$destination" --python-version "$PYTHON_OF_THE_IMAGE" \
-    --implementation cp --abi "cp${PYTHON_OF_THE_IMAGE/./}" --abi abi3 --abi none \
-    --platform "manylinux_2_28_$(uname -m)" --platform "manylinux_2_27_$(uname -m)" \
-    --platform "manylinux_2_17_$(uname -m)" --platform "manylinux2014_$(uname -m)" --platform any ||
-    fail "pip could not download what $(basename "$requirements") names ($(reason_in "$log")): see $log, then run this again."
-}
-
-# Debian's python3 comes without pip; an environment of our own has it.
-python_with_pip() {
-  local python=${PYTHON:-python3} own=$CACHE_DIR/pip/bin/python
-  if "$python" -m pip --version >/dev/null 2>&1; then
-    printf '%s\n' "$python"
-    return
-  fi
-  [[ -x $own ]] || make_pip_environment "$python" || fail "this machine's $python has no pip: run 'apt-get install python3-venv', then run this again."
-  printf '%s\n' "$own"
-}
-
-make_pip_environment() {
-  "$1" -m venv "$CACHE_DIR/pip" >/dev/null 2>&1 && return 0
-  apt_install python3-venv && "$1" -m venv --clear "$CACHE_DIR/pip" >/dev/null 2>&1
-}
-
-apt_install() {
-  say "installing $*"
-  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"; } \
-    >"$CACHE_DIR/apt.log" 2>&1
-}
 
 # The same for every major, so they are kept apart from PostgreSQL.
-get_wheels() {
-  local wheels stamp
-  stamp=$(files_hash requirements.txt build-requirements.txt)
-  wheels=$DOWNLOADS/wheels-$stamp
-  if [[ ! -d $wheels ]]; then
-    rm -rf "$wheels.new"
-    pip_download "$wheels.new" "$IMAGES_DIR/patroni/requirements.txt"
-    pip_download "$wheels.new" "$IMAGES_DIR/patroni/build-requirements.txt"
-    mv "$wheels.new" "$wheels"
-  fi
-  cp -r "$wheels" "$CONTEXT.new/wheels"
-}
+get_wheels() { cp -r "$(wheels_of patroni)" "$CONTEXT.new/wheels"; }
 
 files_hash() { (cd "$IMAGES_DIR/patroni" && cat "$@") | sha256sum | cut -c1-16; }
 

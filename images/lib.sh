@@ -8,6 +8,9 @@ INPUTS_LABEL=pgha.inputs
 SOURCE_LABEL=pgha.postgresql-source
 # The major version that Debian trixie has itself.
 export DEBIAN_PG_MAJOR=17
+# That of Debian trixie; wheels are downloaded for it.
+PYTHON_OF_THE_IMAGE=3.13
+DOWNLOADS=$CACHE_DIR/downloads
 PULL_SECONDS=${PGHA_PULL_SECONDS:-240}
 # shellcheck source=lab/engine/common.sh
 source "$REPO_DIR/lab/engine/common.sh"
@@ -84,6 +87,7 @@ inputs_of() {
     folder_hash "$IMAGES_DIR/$name"
     build_arguments "$name"
     [[ $name == base ]] || image_id "${IMAGE_TAGS[base]}" || true
+    [[ $name != exporter ]] || exporter_sources | sha256sum
     [[ $name != patroni ]] || printf '%s\n' "source=${PGHA_PG_SOURCE:-auto}"
   } | sha256sum | cut -c1-32
 }
@@ -92,10 +96,14 @@ build_arguments() {
   case $1 in
     base) printf '%s\n' "DEBIAN_IMAGE=$DEBIAN_IMAGE" ;;
     etcd) printf '%s\n' "BASE_IMAGE=${IMAGE_TAGS[base]}" "ETCD_VERSION=$ETCD_VERSION" ;;
+    exporter) printf '%s\n' "BASE_IMAGE=${IMAGE_TAGS[base]}" ;;
     patroni) printf '%s\n' "BASE_IMAGE=${IMAGE_TAGS[base]}" "PG_MAJOR=$PG_MAJOR" ;;
     router)
       printf '%s\n' "BASE_IMAGE=${IMAGE_TAGS[base]}" "HAPROXY_VERSION=$HAPROXY_VERSION" \
         "PGBOUNCER_VERSION=$PGBOUNCER_VERSION"
+      ;;
+    monitoring)
+      printf '%s\n' "BASE_IMAGE=${IMAGE_TAGS[base]}" "PROMETHEUS_VERSION=$PROMETHEUS_VERSION"
       ;;
   esac
 }
@@ -138,4 +146,69 @@ context_of() {
   local sources=(-C "$IMAGES_DIR/$1" .)
   [[ -z $2 ]] || sources+=(-C "$2" .)
   tar --sort=name --owner=0 --group=0 --numeric-owner -c "${sources[@]}"
+}
+
+pip_download() {
+  local destination=$1 requirements=$2 log
+  log=$CACHE_DIR/pip-$(basename "$requirements" .txt).log
+  mkdir -p "$destination"
+  with_progress "downloading $(basename "$requirements" .txt)" "$log" \
+    "$(python_with_pip)" -m pip download --disable-pip-version-check --no-deps --require-hashes \
+    --requirement "$requirements" --dest "$destination" --python-version "$PYTHON_OF_THE_IMAGE" \
+    --implementation cp --abi "cp${PYTHON_OF_THE_IMAGE/./}" --abi abi3 --abi none \
+    --platform "manylinux_2_28_$(uname -m)" --platform "manylinux_2_27_$(uname -m)" \
+    --platform "manylinux_2_17_$(uname -m)" --platform "manylinux2014_$(uname -m)" --platform any ||
+    fail "pip could not download what $(basename "$requirements") names ($(reason_in "$log")): see $log, then run this again."
+}
+
+# Debian's python3 comes without pip; an environment of our own has it.
+python_with_pip() {
+  local python=${PYTHON:-python3} own=$CACHE_DIR/pip/bin/python
+  if "$python" -m pip --version >/dev/null 2>&1; then
+    printf '%s\n' "$python"
+    return
+  fi
+  [[ -x $own ]] || make_pip_environment "$python" || fail "this machine's $python has no pip: run 'apt-get install python3-venv', then run this again."
+  printf '%s\n' "$own"
+}
+
+make_pip_environment() {
+  "$1" -m venv "$CACHE_DIR/pip" >/dev/null 2>&1 && return 0
+  apt_install python3-venv && "$1" -m venv --clear "$CACHE_DIR/pip" >/dev/null 2>&1
+}
+
+apt_install() {
+  say "installing $*"
+  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"; } \
+    >"$CACHE_DIR/apt.log" 2>&1
+}
+
+# wheels_of NAME: the folder with what NAME's requirement files name, downloaded when it is not there yet.
+wheels_of() {
+  local name=$1 wheels
+  wheels=$DOWNLOADS/wheels-$(cat "$IMAGES_DIR/$name/requirements.txt" "$IMAGES_DIR/$name/build-requirements.txt" |
+    sha256sum | cut -c1-16)
+  if [[ ! -d $wheels ]]; then
+    rm -rf "$wheels.new"
+    pip_download "$wheels.new" "$IMAGES_DIR/$name/requirements.txt" >&2
+    pip_download "$wheels.new" "$IMAGES_DIR/$name/build-requirements.txt" >&2
+    mv "$wheels.new" "$wheels"
+  fi
+  printf '%s\n' "$wheels"
+}
+
+# The exporter's image is made of its wheels and of this repository's own packages.
+EXPORTER_SOURCES=(exporter/pyproject.toml exporter/README.md exporter/pgha_exporter _utils/pgha)
+
+exporter_sources() {
+  tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --exclude=__pycache__ \
+    -C "$REPO_DIR" -c "${EXPORTER_SOURCES[@]}"
+}
+
+get_exporter() {
+  local context=$CACHE_DIR/exporter
+  rm -rf "$context"
+  mkdir -p "$context/source"
+  cp -r "$(wheels_of exporter)" "$context/wheels"
+  exporter_sources | tar -x -C "$context/source"
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# save.sh DIR [NAME...]: writes each image (default: etcd patroni router) to DIR/<tag with / and : as _>.tar,
+# save.sh DIR [NAME...]: writes each image (default: etcd patroni router exporter) to DIR/<tag with / and : as _>.tar,
 # unless the tar there holds this very image already. Servers load these files where no registry is used.
 set -euo pipefail
 # shellcheck source=images/lib.sh
@@ -27,7 +27,7 @@ main() {
   local directory=${1:-} name
   [[ -n $directory ]] || fail "no directory given: run images/save.sh DIR."
   shift
-  (($# > 0)) || set -- etcd patroni router
+  (($# > 0)) || set -- etcd patroni router exporter
   mkdir -p "$directory"
   for name in "$@"; do
     [[ -n ${IMAGE_TAGS[$name]:-} ]] || fail "there is no image called '$name': the images are ${IMAGES[*]}."

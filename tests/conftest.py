@@ -2,9 +2,16 @@
 
 Importing ``salt`` installs a handler that collects records until Salt's own logging is set up,
 which no test does, and writes them at exit to a standard error that pytest has closed.
+
+etcd3 works with current protobuf only when its Python implementation is chosen before the first
+import, and some test's library may import protobuf before the exporter's tests do.
 """
 
 from __future__ import annotations
+
+import os
+
+os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
 
 import salt._logging
 

@@ -28,7 +28,7 @@ LEAF_LIFETIME = timedelta(days=365)
 RENEWED_BEFORE = timedelta(days=30)
 _EARLY = timedelta(hours=1)
 
-COMPONENTS = ("etcd-server", "etcd-client", "patroni", "postgresql", "pgbouncer")
+COMPONENTS = ("etcd-server", "etcd-client", "patroni", "postgresql", "pgbouncer", "exporter")
 MASTER = "@master"
 """In the place of a node's name, and never one: the Salt master's own certificate."""
 
@@ -41,6 +41,7 @@ _USAGES: dict[str, tuple[ObjectIdentifier, ...]] = {
     "patroni": (_SERVER,),
     "postgresql": (_SERVER,),
     "pgbouncer": (_SERVER,),
+    "exporter": (_SERVER,),
 }
 
 

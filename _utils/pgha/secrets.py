@@ -1,6 +1,6 @@
 """Passwords: generated once on the Salt master, kept in the state directory, shown to nobody.
 
-state/postgresql/{superuser,replicator,rewind,monitor,pgbouncer,app,restapi}_password.txt
+state/postgresql/{superuser,replicator,rewind,monitor,pgbouncer,app,restapi,exporter}_password.txt
 state/postgresql/salt.key        makes the SCRAM verifiers repeatable
 state/coolify/token              written by the operator
 state/clusters/<cluster>/...     the same for each cluster that postgresql_clusters adds
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgha import bcrypt
 from pgha.errors import ConflictError, DamagedStateError, NotFoundError
 from pgha.statefiles import ensure_file, read_text
 
@@ -29,7 +30,7 @@ SCRAM_ITERATIONS = 4096
 """PostgreSQL's default, scram_iterations; RFC 7677 section 4 asks for at least 4096."""
 
 POSTGRESQL_ROLES = ("superuser", "replicator", "rewind", "monitor", "pgbouncer", "app")
-PASSWORDS = (*POSTGRESQL_ROLES, "restapi")
+PASSWORDS = (*POSTGRESQL_ROLES, "restapi", "exporter")
 
 _ALPHABET = string.ascii_letters + string.digits
 # What an operator may put in place of a generated password: nothing that a configuration file, a
@@ -131,6 +132,12 @@ class SecretStore:
         password = self.read(role)
         salt = hmac.digest(self._salt_key(), f"{role}{password}".encode(), "sha256")[:16]
         return scram_sha_256(password, salt)
+
+    def bcrypt_hash(self, name: str) -> str:
+        """What a web server compares the password with; repeatable like `scram_verifier`."""
+        password = self.read(name)
+        salt = hmac.digest(self._salt_key(), f"web {name}{password}".encode(), "sha256")[:16]
+        return bcrypt.hash_password(password, salt)
 
     def coolify_token(self) -> str | None:
         """The token of Coolify's API, None when the operator has not written it yet.

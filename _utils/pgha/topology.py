@@ -40,6 +40,7 @@ class Topology:
     pool_port: int
     member_port: int
     restapi_port: int
+    exporter_port: int
     etcd_client_port: int
     etcd_peer_port: int
     nodes: tuple[Node, ...]
@@ -151,6 +152,7 @@ def _build(settings: Mapping[str, Any], is_default: bool) -> Topology:
         pool_port=settings["postgresql_pool_port"],
         member_port=settings["postgresql_member_port"],
         restapi_port=settings["patroni_restapi_port"],
+        exporter_port=settings["postgresql_exporter_port"],
         etcd_client_port=settings["etcd_client_port"],
         etcd_peer_port=settings["etcd_peer_port"],
         nodes=nodes,

@@ -8,6 +8,7 @@ postgresql_replica_port: 5433
 postgresql_pool_port: 6432
 postgresql_member_port: 5434
 patroni_restapi_port: 8008
+postgresql_exporter_port: 8010
 etcd_client_port: 2379
 etcd_peer_port: 2380
 etcd_voters: auto

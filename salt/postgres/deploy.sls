@@ -19,6 +19,7 @@
   ('Settings, roles and databases are as declared', 'database_configured'),
   ('Every other node streams', 'replicas_running'),
   ('Every server has a router', 'routers_running'),
+  ('Every server has an exporter', 'exporters_running'),
   ('Nothing runs as it was before a change', 'rolled'),
   ('Services tagged postgresql know the hostname', 'applications_told'),
   ('Every server writes and every replica shows it', 'proved'),

@@ -22,6 +22,15 @@ The images of the stacks of {{ cluster }} are in Docker:
 Processes here resolve the hostname of {{ cluster }} to the router of this server:
   postgres_node.hostname_present:
     - cluster: {{ cluster | json }}
+{% set times = salt['pillar.get']('backup_times', {}) %}
+{% if grains['id'] in times %}
+The exporter knows when {{ cluster }} was last backed up:
+  postgres_node.backups_told:
+    - times: {{ times[grains['id']] | json }}
+    - cluster: {{ cluster | json }}
+    - require:
+      - postgres_node: The directories of {{ cluster }} exist
+{% endif %}
 
 No client of the pool of {{ cluster }} is held by an interrupted run:
   postgres_pool.resumed:

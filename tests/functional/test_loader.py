@@ -53,6 +53,7 @@ def test_every_state_is_loaded_and_nothing_that_a_file_only_imports(caller: Any)
     assert set(STATES) <= loaded
 
 
+@pytest.mark.usefixtures("caller")
 @pytest.mark.parametrize("verb", ["coolify.project", "coolify.service_put", "patroni.reinit"])
 def test_a_verb_is_found_in_a_file_of_another_name(minion_opts: dict[str, Any], verb: str) -> None:
     """Asked for alone, before anything else has made the loader read that file."""
@@ -102,7 +103,7 @@ def test_leader_sls_renders(caller: Any) -> None:
 def test_deploy_orchestration_lists_every_step(caller: Any) -> None:
     states = caller.cmd("state.show_sls", "postgres.deploy")
     assert isinstance(states, dict), states
-    assert len(states) == 12
+    assert len(states) == 13
     assert all("failhard" in str(state) for state in states.values())
 
 
@@ -136,3 +137,10 @@ def test_recoveries_render_without_a_pillar(caller: Any, name: str) -> None:
     assert isinstance(states, dict), states
     (state,) = states.values()
     assert {"confirm": None} in state["postgres_recover"]
+
+
+@pytest.mark.parametrize("sls", ["postgres.monitoring", "postgres.monitoring_server"])
+def test_monitoring_states_are_as_salt_takes_them(caller: Any, sls: str) -> None:
+    """A name that Salt keeps for itself, such as listen, is only refused when the states run."""
+    returned = caller.cmd("state.sls", sls, test=True)
+    assert isinstance(returned, dict), returned

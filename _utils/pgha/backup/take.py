@@ -20,6 +20,7 @@ from pgha.backup.gzipped import LEVEL
 from pgha.backup.names import FORMATS, new_name
 from pgha.backup.sources import Source, sources, why_not_a_replica
 from pgha.backup.store import BackupStore, remove
+from pgha.backup.told import tell
 from pgha.backup.tools import DockerError, ToolError, Tools, ensure_image, output
 from pgha.deploy.fleet import Answer
 from pgha.errors import FailedError, RefusedError, UnreachableError
@@ -217,6 +218,7 @@ class _Run:
         removed = self.backups.remove_expired(utc_now(), days)
         changes: dict[str, Any] = {self.name: {"old": None, "new": _size(made)}}
         changes |= {name: {"old": "expired", "new": None} for name in removed}
+        notes += tell(self.operation, self.backups.all())
         return Outcome(changes, [*notes, _summary(self.backups.root, made)])
 
 

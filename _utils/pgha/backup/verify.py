@@ -22,6 +22,7 @@ from pgha.backup.dump import amount
 from pgha.backup.load import BACKUP_FOLDER, Loaded, load, summary
 from pgha.backup.store import BackupStore, remove
 from pgha.backup.take import backup_store
+from pgha.backup.told import tell
 from pgha.backup.tools import ToolError, Tools, ensure_image, output
 from pgha.errors import FailedError, PghaError, RefusedError
 from pgha.lock import utc_now
@@ -77,7 +78,8 @@ def verify_backup(operation: Operation, name: str | None) -> Outcome:
     }
     _record(backups, path, record)
     report = f"{path.name} was restored and compared: {summary(loaded.rows)}, {seconds} s."
-    return Outcome({path.name: {"old": None, "new": "verified"}}, [report, *loaded.notes])
+    untold = tell(operation, backups.all())
+    return Outcome({path.name: {"old": None, "new": "verified"}}, [report, *loaded.notes, *untold])
 
 
 def _verified(operation: Operation, backups: BackupStore, path: Path) -> Loaded:

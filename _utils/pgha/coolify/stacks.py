@@ -20,7 +20,7 @@ from pgha.coolify.models import Server, Service
 from pgha.topology import Node, Topology
 
 # Components with a stack of their own, in the order in which they may be started.
-COMPONENTS = ("etcd", "patroni", "router")
+COMPONENTS = ("etcd", "patroni", "router", "exporter")
 _PENDING = " recreate pending"
 _MARK = re.compile(r"pgha (\S+) sha256[=:]([0-9a-f]{16})( recreate pending)?")
 

@@ -69,12 +69,27 @@ class Deployment(Operation):
             and not (self.is_live(node, component) and stacks.get(name, {}).get("current"))
         ]
 
-    def converge_stacks(self, nodes: Sequence[Node], component: str) -> dict[str, Any]:
+    def awaiting(self, nodes: Iterable[Node], component: str) -> list[Node]:
+        """Nodes whose running stack is older than the text that Coolify holds."""
+        return [
+            node for node in nodes if stack_name(self.topology, node, component) in self.pending
+        ]
+
+    def converge_stacks(
+        self, nodes: Sequence[Node], component: str, *, recreate: bool = False
+    ) -> dict[str, Any]:
         """Let the controller create, update and start the stacks that need it; return the changes.
 
         No request reaches Coolify when every stack is current and runs.
+
+        Args:
+            nodes: whose stacks.
+            component: which stack of theirs.
+            recreate: recreate the containers of a running stack whose text has changed, at once.
         """
         work = self.needs_work(nodes, component)
+        if recreate:
+            work += [node for node in self.awaiting(nodes, component) if node not in work]
         if not work:
             return {}
         stopped = [
@@ -88,17 +103,21 @@ class Deployment(Operation):
             components=[component],
             nodes=[node.name for node in work],
             not_running=stopped,
+            apply_changes=recreate,
             test=self.test,
             timeout_s=60,
         )
         # Starting one again would recreate its containers: a new leader would fall over at once.
         self.started |= {stack_name(self.topology, node, component) for node in work}
         self.pending |= set(answer["pending_recreate"])
+        self.pending -= set(answer["recreated"])
         return _stack_changes(answer)
 
 
 def _stack_changes(answer: Mapping[str, Any]) -> dict[str, Any]:
     changes = dict(answer["changes"])
+    for stack in answer["recreated"]:
+        changes.setdefault(stack, {"old": "old containers", "new": "recreated"})
     for stack in answer["started"]:
         changes.setdefault(stack, {"old": "not running", "new": "started"})
     return changes

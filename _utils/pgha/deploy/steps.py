@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pgha.backup import told
+from pgha.backup.take import backup_store
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import applied_changes, values
 from pgha.render.files import reload_action
@@ -30,11 +32,19 @@ def configure_servers(deployment: Deployment) -> dict[str, Any]:
             deployment.hosts,
             "postgres.node",
             test=deployment.test,
-            pillar={"cluster": deployment.topology.cluster},
+            pillar={"cluster": deployment.topology.cluster, **_backup_times(deployment)},
         )
         changes = applied_changes(results)
         _note_changed_files(deployment, changes)
         return changes
+
+
+def _backup_times(deployment: Deployment) -> dict[str, Any]:
+    """For the exporter of a replaced controller; where there was no backup, nobody is told."""
+    found = told.times(backup_store(deployment).all())
+    if not found[told.KIND] or not told.is_told(deployment.topology):
+        return {}
+    return {"backup_times": {deployment.controller: found}}
 
 
 def _note_changed_files(deployment: Deployment, changes: Mapping[str, Any]) -> None:
@@ -107,6 +117,12 @@ def run_routers(deployment: Deployment) -> dict[str, Any]:
         return deployment.converge_stacks(deployment.topology.nodes, "router")
 
 
+def run_exporters(deployment: Deployment) -> dict[str, Any]:
+    """An exporter on every server, from the declared text: restarting one disturbs nobody."""
+    with deployment.step("every server has an exporter"):
+        return deployment.converge_stacks(deployment.topology.nodes, "exporter", recreate=True)
+
+
 def tell_applications(deployment: Deployment) -> tuple[dict[str, Any], list[str]]:
     """Services tagged ``postgresql`` resolve the hostname to their own server's router."""
     with deployment.step("services tagged postgresql know the hostname"):
@@ -117,7 +133,8 @@ def tell_applications(deployment: Deployment) -> tuple[dict[str, Any], list[str]
 
 
 def prove(deployment: Deployment) -> dict[str, Any]:
-    """From every server: a write through the hostname and a read of it on every replica."""
+    """From every server: a write through the hostname, a read of it on every replica, and an answer
+    of its exporter."""
     with deployment.step("every server writes through the hostname, every replica shows it"):
         if deployment.test:
             return {}
@@ -126,6 +143,7 @@ def prove(deployment: Deployment) -> dict[str, Any]:
             "postgres_node.prove",
             cluster=deployment.topology.cluster,
             timeout=PROOF_DEADLINE_S,
+            exporter=True,
             timeout_s=PROOF_DEADLINE_S + 20,
         )
         values(answers)

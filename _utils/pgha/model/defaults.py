@@ -23,6 +23,7 @@ DEFAULTS: dict[str, Any] = {
     "postgresql_pool_port": 6432,
     "postgresql_member_port": 5434,
     "patroni_restapi_port": 8008,
+    "postgresql_exporter_port": 8010,
     "etcd_client_port": 2379,
     "etcd_peer_port": 2380,
     "etcd_voters": "auto",
@@ -59,6 +60,7 @@ DEFAULT_IMAGES: dict[str, str] = {
     "etcd": "pgha/etcd:3.5.16-1",
     "patroni": "pgha/patroni:{version}-4.1.5-1",
     "router": "pgha/router:3.0-1.24-1",
+    "exporter": "pgha/exporter:0.1.0-1",
 }
 """Component -> image; ``{version}`` is postgresql_version, which the patroni image contains."""
 
@@ -68,6 +70,7 @@ PORT_KEYS: tuple[str, ...] = (
     "postgresql_pool_port",
     "postgresql_member_port",
     "patroni_restapi_port",
+    "postgresql_exporter_port",
     "etcd_client_port",
     "etcd_peer_port",
 )

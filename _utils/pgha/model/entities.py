@@ -33,6 +33,7 @@ class Images:
     etcd: str
     patroni: str
     router: str
+    exporter: str
 
 
 @dataclass(frozen=True)

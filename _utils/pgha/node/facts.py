@@ -119,7 +119,8 @@ def image_sources(topology: Topology, docker: Docker) -> dict[str, str]:
 
 def image_references(topology: Topology) -> list[str]:
     """The images that the stacks of a node use."""
-    return [topology.images.etcd, topology.images.patroni, topology.images.router]
+    images = topology.images
+    return [images.etcd, images.patroni, images.router, images.exporter]
 
 
 def archive(reference: str) -> Path:
@@ -133,6 +134,7 @@ def component_ports(topology: Topology, node: Node) -> Mapping[str, frozenset[in
         "etcd": frozenset({topology.etcd_client_port, topology.etcd_peer_port}),
         "patroni": frozenset({topology.member_port, topology.restapi_port}),
         "router": frozenset({topology.port, topology.replica_port, topology.pool_port}),
+        "exporter": frozenset({topology.exporter_port}),
     }
     return {part: ports[part] for part in _components(topology, node)}
 

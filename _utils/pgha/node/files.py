@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pgha.errors import FailedError
 from pgha.render.files import ManagedDirectory, ManagedFile
 
 REDACTED = "(content not shown)"
@@ -53,6 +54,15 @@ def write_file(file: ManagedFile) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def put(file: ManagedFile) -> str:
+    """`write_file`, its path; raises FailedError with a sentence."""
+    try:
+        write_file(file)
+    except OSError as error:
+        raise FailedError(f"{file.path} cannot be written: {error.strerror}") from error
+    return file.path
 
 
 def directory_changes(

@@ -27,6 +27,9 @@ REWIND_FUNCTIONS = (
     "pg_read_binary_file(text, bigint, bigint, boolean)",
 )
 
+# The exporter compares the rules of all members; pg_monitor alone may not read them.
+MONITOR_FUNCTIONS = ("pg_hba_file_rules()",)
+
 _ATTRIBUTES = {
     "login": "LOGIN",
     "superuser": "SUPERUSER",
@@ -88,7 +91,12 @@ def declared_roles(topology: Topology, verifiers: Mapping[str, str]) -> tuple[Ro
         RoleSpec(SUPERUSER, verifiers["superuser"], frozenset({"login", "superuser"})),
         RoleSpec(REPLICATOR, verifiers["replicator"], frozenset({"login", "replication"})),
         RoleSpec(REWIND, verifiers["rewind"], functions=REWIND_FUNCTIONS),
-        RoleSpec(MONITOR, verifiers["monitor"], memberships=("pg_monitor",)),
+        RoleSpec(
+            MONITOR,
+            verifiers["monitor"],
+            memberships=("pg_monitor",),
+            functions=MONITOR_FUNCTIONS,
+        ),
         RoleSpec(PGBOUNCER, verifiers["pgbouncer"]),
         RoleSpec(topology.app_user, verifiers["app"]),
     )
@@ -102,7 +110,7 @@ def observe_roles(
     The password is one of "as declared", "different", "none": the verifier itself stays here.
     """
     by_name = {spec.name: spec for spec in specs}
-    functions = [f"pg_catalog.{f}" for f in REWIND_FUNCTIONS]
+    functions = [f"pg_catalog.{f}" for f in (*REWIND_FUNCTIONS, *MONITOR_FUNCTIONS)]
     rows = connection.execute(_OBSERVE, {"names": list(by_name), "functions": functions}).fetchall()
     found = {row[0]: _observed(by_name[row[0]], row) for row in rows}
     return {name: found.get(name) for name in by_name}

@@ -11,28 +11,34 @@ from pgha.errors import NotFoundError
 from pgha.render import haproxy, restapi
 from pgha.render.compose_text import Value, compose_text
 from pgha.render.places import (
+    CERTIFICATES,
     COOLIFY_NETWORK,
+    DATA_ONLY_SEEN,
     ETCD,
     ETCD_VOLUME,
+    EXPORTER,
+    EXPORTER_STATUS,
     HAPROXY,
     IN_CONTAINER,
     PGBOUNCER,
     POSTGRES,
     POSTGRES_VOLUME,
     SOCKETS,
+    cluster_directory,
     config_directory,
     data_directory,
     pool_alias,
 )
 from pgha.topology import Node, Topology
 
-STACK_COMPONENTS = ("etcd", "patroni", "router")
+STACK_COMPONENTS = ("etcd", "patroni", "router", "exporter")
 """In the order in which they may be started."""
 
 _CONTAINERS = {
     "etcd": ("etcd",),
     "patroni": ("patroni", "restapi"),
     "router": ("haproxy", "pgbouncer"),
+    "exporter": ("exporter",),
 }
 
 TEMPORARY = "/tmp:mode=1777"  # noqa: S108 - a tmpfs of the container's own
@@ -61,7 +67,12 @@ def stack_compose(topology: Topology, node: Node, component: str) -> str:
         NotFoundError: there is no stack of that component.
     """
     stack_containers(component)
-    build = {"etcd": _etcd_stack, "patroni": _patroni_stack, "router": _router_stack}[component]
+    build = {
+        "etcd": _etcd_stack,
+        "patroni": _patroni_stack,
+        "router": _router_stack,
+        "exporter": _exporter_stack,
+    }[component]
     document: dict[str, Value] = {"services": build(topology, node)}
     if component == "router":
         document["networks"] = {COOLIFY_NETWORK: {"external": True}}
@@ -141,6 +152,24 @@ def _pgbouncer(topology: Topology, node: Node) -> Service:
     service["volumes"] = [_configuration(topology, "router")]
     service["healthcheck"] = _health(_bash(f"exec 3<>/dev/tcp/127.0.0.1/{topology.pool_port}"))
     return service
+
+
+def _exporter_stack(topology: Topology, node: Node) -> dict[str, Value]:
+    service = _service(topology, node, "exporter", topology.images.exporter, EXPORTER)
+    service["network_mode"] = "host"
+    service["stop_grace_period"] = "10s"
+    service["volumes"] = [
+        _configuration(topology, "exporter"),
+        # Certificates may be read by all, keys by their owners only; of the data directory it sees
+        # no more than how much room there is.
+        f"{cluster_directory(topology)}:{CERTIFICATES}:ro",
+        f"{data_directory(topology, 'postgresql')}:{DATA_ONLY_SEEN}:ro",
+        f"{data_directory(topology, 'exporter')}:{EXPORTER_STATUS}:ro",
+    ]
+    service["healthcheck"] = _health(
+        _bash(f"exec 3<>/dev/tcp/{node.ip}/{topology.exporter_port}"), start_period="20s"
+    )
+    return {"exporter": service}
 
 
 def _service(topology: Topology, node: Node, component: str, image: str, user: int) -> Service:

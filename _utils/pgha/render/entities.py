@@ -11,7 +11,8 @@ class ManagedFile:
 
     ``path`` is absolute, ``content`` is text (UTF-8), ``mode`` like ``0o600``, ``uid`` and ``gid``
     the numbers inside the containers. ``secret`` means: show neither content nor difference.
-    ``component`` is who reads it: etcd, patroni, restapi, router, wrapper or ca.
+    ``component`` is who reads it: etcd, patroni, restapi, router, exporter, monitoring, wrapper or
+    ca.
     """
 
     path: str

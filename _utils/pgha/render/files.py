@@ -5,7 +5,7 @@ The same topology, node and secrets always give the same list; nothing is read o
 
 from __future__ import annotations
 
-from pgha.render import etcd, patroni, restapi, router, wrappers
+from pgha.render import etcd, exporter, patroni, restapi, router, wrappers
 from pgha.render.entities import ManagedDirectory, ManagedFile
 from pgha.render.material import Secrets, ca_file
 from pgha.render.places import (
@@ -30,12 +30,13 @@ __all__ = [
 ]
 
 CA_COMPONENT = "ca"
-CONFIG_COMPONENTS = ("etcd", "patroni", "restapi", "router")
+CONFIG_COMPONENTS = ("etcd", "patroni", "restapi", "router", "exporter")
 
 _PATRONI = ("patroni", "HUP")
 _RESTAPI = ("restapi", "USR2")
 _HAPROXY = ("haproxy", "USR2")
 _PGBOUNCER = ("pgbouncer", "HUP")
+_EXPORTER = ("exporter", "HUP")
 
 
 def files_for(topology: Topology, node: Node, secrets: Secrets) -> list[ManagedFile]:
@@ -53,6 +54,7 @@ def files_for(topology: Topology, node: Node, secrets: Secrets) -> list[ManagedF
         *patroni.files(topology, node, secrets),
         *restapi.files(topology, node, secrets),
         *router.files(topology, node, secrets),
+        *exporter.files(topology, node, secrets),
         *wrappers.files(topology, node),
     ]
 
@@ -72,6 +74,7 @@ def directories_for(topology: Topology, node: Node) -> list[ManagedDirectory]:
         _open(f"{DATA_ROOT}/{topology.cluster}"),
         *([etcd_data] if topology.runs(node, "etcd") else []),
         ManagedDirectory(data_directory(topology, "postgresql"), 0o700, POSTGRES, POSTGRES),
+        _open(data_directory(topology, "exporter")),
         _open(wrappers.LIBRARY_DIRECTORY),
     ]
 
@@ -91,11 +94,13 @@ def reload_action(component: str, path: str) -> str:
 def reload_targets(component: str, path: str) -> tuple[tuple[str, str], ...]:
     """The containers that must be told about a changed file, as (service key, signal).
 
-    Signals: patroni(1); HAProxy's management guide, 4, master-worker mode; pgbouncer(1).
+    Signals: patroni(1); HAProxy's management guide, 4, master-worker mode; pgbouncer(1). The
+    exporter starts itself anew.
     """
     if component == "router":
         return _router_targets(path)
-    return {"patroni": (_PATRONI,), "restapi": (_RESTAPI,)}.get(component, ())
+    alone = {"patroni": (_PATRONI,), "restapi": (_RESTAPI,), "exporter": (_EXPORTER,)}
+    return alone.get(component, ())
 
 
 def _router_targets(path: str) -> tuple[tuple[str, str], ...]:

@@ -27,6 +27,11 @@ def verifier(secrets: Secrets, name: str) -> str:
     return str(_found(secrets, "verifiers", name))
 
 
+def web_hash(secrets: Secrets, name: str) -> str:
+    """One bcrypt hash; raises NotFoundError."""
+    return str(_found(secrets, "web_hashes", name))
+
+
 def ca_file(secrets: Secrets, directory: str, component: str) -> ManagedFile:
     """The CA certificate in a directory, readable by all."""
     return ManagedFile(

@@ -13,6 +13,8 @@ POSTGRES = 999
 ETCD = 998
 HAPROXY = 997
 PGBOUNCER = 996
+EXPORTER = 995
+MONITORING = 994
 
 CONFIG_ROOT = "/etc/pgha"
 DATA_ROOT = "/var/lib/pgha"
@@ -24,6 +26,10 @@ ETCD_VOLUME = "/var/lib/etcd"
 POSTGRES_VOLUME = "/var/lib/postgresql"
 POSTGRES_DATA = f"{POSTGRES_VOLUME}/data"
 SOCKETS = "/var/run/postgresql"
+CERTIFICATES = "/certificates"
+DATA_ONLY_SEEN = "/volumes/data"
+EXPORTER_STATUS = "/status"
+"""Where the exporter sees the cluster's files, the data volume, and the stamps of backups."""
 
 COOLIFY_NETWORK = "coolify"
 """The bridge network that Coolify's installer creates and puts deployed applications on."""
@@ -40,7 +46,8 @@ def config_directory(topology: Topology, component: str) -> str:
 
 
 def data_directory(topology: Topology, volume: str) -> str:
-    """``/var/lib/pgha/<cluster>/<volume>``; the volumes are ``etcd`` and ``postgresql``."""
+    """``/var/lib/pgha/<cluster>/<volume>``; the volumes are ``etcd``, ``postgresql``,
+    ``exporter``."""
     return f"{DATA_ROOT}/{topology.cluster}/{volume}"
 
 

@@ -151,14 +151,14 @@ pgha_exec patroni --user {uid}:{uid} -- \\
 
 LOGS = """\
 usage() {
-    pgha_fail "usage: pgha-logs etcd|patroni|router [options of docker logs, such as -f]"
+    pgha_fail "usage: pgha-logs etcd|patroni|router|exporter [options of docker logs, such as -f]"
 }
 [ "$#" -gt 0 ] || usage
 pgha_use_cluster
 case $1 in
     patroni) services="patroni restapi" ;;
     router) services="haproxy pgbouncer" ;;
-    etcd | restapi | haproxy | pgbouncer) services=$1 ;;
+    etcd | restapi | haproxy | pgbouncer | exporter) services=$1 ;;
     *) usage ;;
 esac
 shift

@@ -71,6 +71,8 @@ def of_stack(component: str, nodes: Iterable[str], leader: str | None) -> Impact
     what = f"containers of {component} on {', '.join(names)}"
     if component == "etcd":
         return Impact(what, NONE, "one member at a time, etcd's leader last")
+    if component == "exporter":
+        return Impact(what, NONE, "all at once")
     if component == "router":
         return Impact(what, ROUTER_RESTART, "one server at a time")
     if leader in names or leader is None:

@@ -42,8 +42,4 @@ def recreate(deployment: Deployment, node: Node, component: str) -> None:
 
 def nodes_pending(deployment: Deployment, component: str) -> list[Node]:
     """Nodes whose running stack is older than the text that Coolify holds."""
-    return [
-        node
-        for node in deployment.topology.nodes_with(component)
-        if stack_name(deployment.topology, node, component) in deployment.pending
-    ]
+    return deployment.awaiting(deployment.topology.nodes_with(component), component)

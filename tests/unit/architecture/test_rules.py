@@ -51,6 +51,7 @@ def top_level(path: Path) -> set[str]:
         ("_runners", {"_modules", "_states", "lab"}),
         ("_pillar", {"_modules", "_states", "lab"}),
         ("lab", {"salt", "_modules", "_states", "_runners"}),
+        ("grafana/src", {"salt", "_modules", "_states", "_runners", "lab"}),
     ],
 )
 def test_imports_run_one_way(folder: str, forbidden: set[str]) -> None:

@@ -59,11 +59,11 @@ def deployed(run: Run, fake: FakeCoolify) -> FakeCoolify:
 
 def test_the_first_run_creates_everything_and_starts_it(run: Run, fake: FakeCoolify) -> None:
     outcome = run()
-    assert len(fake.services) == 12
-    assert len(outcome.started) == 12
+    assert len(fake.services) == 16
+    assert len(outcome.started) == 16
     assert outcome.changes["project postgresql"] == {"old": None, "new": "postgresql"}
     assert outcome.changes[ETCD_1]["old"] is None
-    assert fake.count("POST .*/start") == 12
+    assert fake.count("POST .*/start") == 16
     assert fake.count("POST .*/restart") == 0
     for row in fake.services:
         mark = Mark.of(row["description"])
@@ -189,8 +189,8 @@ def test_a_changed_text_is_stored_but_a_running_stack_is_not_touched(
     run: Run, deployed: FakeCoolify
 ) -> None:
     outcome = run(changed_compose)
-    assert len(outcome.changes) == 12
-    assert len(outcome.pending_recreate) == 12
+    assert len(outcome.changes) == 16
+    assert len(outcome.pending_recreate) == 16
     assert outcome.started == outcome.recreated == []
     assert deployed.count("POST") == 0
     assert not any(body.get("instant_deploy") for body in deployed.bodies)
@@ -204,17 +204,17 @@ def test_what_is_pending_stays_reported_without_being_written_again(
     deployed.log.clear()
     outcome = run(changed_compose)
     assert outcome.changes == {}
-    assert len(outcome.pending_recreate) == 12
+    assert len(outcome.pending_recreate) == 16
     assert len(deployed.log) == 4
 
 
 def test_with_permission_running_stacks_are_recreated(run: Run, deployed: FakeCoolify) -> None:
     run(changed_compose)
     outcome = run(changed_compose, apply_changes=True, nodes=["postgres-node-1"])
-    assert len(outcome.recreated) == 3
+    assert len(outcome.recreated) == 4
     assert outcome.pending_recreate == []
     assert run(changed_compose, nodes=["postgres-node-1"]) == Outcome()
-    assert sum(bool(body.get("instant_deploy")) for body in deployed.bodies) == 3
+    assert sum(bool(body.get("instant_deploy")) for body in deployed.bodies) == 4
 
 
 def test_a_recreation_that_fails_stays_pending(run: Run, deployed: FakeCoolify) -> None:
@@ -325,8 +325,8 @@ def test_a_killed_run_is_resumed(run: Run, fake: FakeCoolify) -> None:
     with pytest.raises(KeyboardInterrupt):
         run()
     run()
-    assert len(fake.services) == 12
-    assert len({row["name"] for row in fake.services}) == 12
+    assert len(fake.services) == 16
+    assert len({row["name"] for row in fake.services}) == 16
     assert len(fake.projects) == 1
 
 

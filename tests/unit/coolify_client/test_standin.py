@@ -121,7 +121,7 @@ def test_deploy_then_deploy_again(
 ) -> None:
     assert problems(connect(), topology) == []
     first = run()
-    assert len(first.started) == 12
+    assert len(first.started) == 16
     coolify.asked.clear()
     assert run() == Outcome()
     assert len(coolify.asked) == 4

@@ -44,7 +44,7 @@ def test_a_deployed_cluster_costs_six_requests_and_is_current(
     converge(make_client(), topology, wish(topology), compose_of)
     result = found()
     assert result["requests"] == 6
-    assert len(result["stacks"]) == 12
+    assert len(result["stacks"]) == 16
     assert all(stack["current"] for stack in result["stacks"].values())
     assert all(stack["uuid"] and stack["hash"] for stack in result["stacks"].values())
 

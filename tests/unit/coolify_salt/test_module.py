@@ -58,7 +58,7 @@ def test_version_and_servers() -> None:
 def test_survey_then_converge_then_nothing(fake: FakeCoolify) -> None:
     assert coolify.survey()["problems"] == []
     first = coolify.converge()
-    assert len(first["started"]) == 12
+    assert len(first["started"]) == 16
     second = coolify.converge()
     assert second["changes"] == {}
     assert second["started"] == []

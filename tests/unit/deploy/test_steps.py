@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pgha.backup.take import backup_store
 from pgha.deploy import etcd, steps
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import Applied
@@ -16,6 +18,7 @@ from pgha.errors import FailedError
 from pgha.render.compose import STACK_COMPONENTS, stack_containers, stack_name
 from tests.support.clusters import nodes_of, topology
 from tests.support.fake_fleet import FakeFleet
+from tests.unit.backup.samples import put_backup
 
 CLUSTER = topology()
 
@@ -47,7 +50,12 @@ def run_of(fleet: FakeFleet, *, live: bool, current: bool = True, test: bool = F
 
 
 def converge(minion: str, **keywords: Any) -> dict[str, Any]:
-    return {"changes": {}, "started": list(keywords["not_running"]), "pending_recreate": []}
+    return {
+        "changes": {},
+        "started": list(keywords["not_running"]),
+        "recreated": [],
+        "pending_recreate": [],
+    }
 
 
 @pytest.fixture
@@ -66,7 +74,13 @@ def fleet() -> FakeFleet:
 
 def test_running_cluster_makes_no_request_to_coolify(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=True)
-    for step in (etcd.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
+    for step in (
+        etcd.run_etcd,
+        steps.run_leader,
+        steps.run_replicas,
+        steps.run_routers,
+        steps.run_exporters,
+    ):
         assert step(run) == {}
     assert "coolify.converge" not in fleet.functions()
 
@@ -151,6 +165,39 @@ def test_stopped_stack_is_named_to_coolify_as_not_running(fleet: FakeFleet) -> N
     assert fleet.asked[0][2]["not_running"] == [name]
 
 
+def test_exporter_of_an_older_text_is_recreated_at_once_and_nothing_stays_due(
+    fleet: FakeFleet,
+) -> None:
+    name = stack_name(CLUSTER, CLUSTER.nodes[1], "exporter")
+    fleet.replies["coolify.converge"] = lambda minion, **asked: {
+        "changes": {}, "started": [], "recreated": [name], "pending_recreate": [],
+    }  # fmt: skip
+    run = run_of(fleet, live=True)
+    run.pending = {name, stack_name(CLUSTER, CLUSTER.nodes[1], "router")}
+    changes = steps.run_exporters(run)
+    assert changes == {name: {"old": "old containers", "new": "recreated"}}
+    (asked,) = [each[2] for each in fleet.asked if each[1] == "coolify.converge"]
+    assert asked["nodes"] == [CLUSTER.nodes[1].name]
+    assert asked["apply_changes"] is True
+    assert run.pending == {stack_name(CLUSTER, CLUSTER.nodes[1], "router")}
+
+
+def test_times_of_backups_go_to_the_controller_when_there_are_any(
+    fleet: FakeFleet, tmp_path: Path
+) -> None:
+    run = run_of(fleet, live=True)
+    run.state_dir = tmp_path
+    steps.configure_servers(run)
+    root = backup_store(run).root
+    root.mkdir(parents=True)
+    put_backup(root, "20261124T050000Z")
+    steps.configure_servers(run)
+    without, given = (asked[2] for asked in fleet.asked if asked[1] == "apply postgres.node")
+    assert "backup_times" not in without
+    assert set(given["backup_times"]) == {run.controller}
+    assert given["backup_times"][run.controller]["full"]["last_success"] > 0
+
+
 def test_database_settings_go_to_the_leader_and_are_looked_at_again(fleet: FakeFleet) -> None:
     fleet.replies["apply postgres.leader"] = Applied(
         changes={"id": {"work_mem": {"old": "4MB", "new": "16MB"}}}
@@ -201,7 +248,13 @@ def test_failed_state_is_an_error_with_server_and_comment(fleet: FakeFleet) -> N
 
 def test_plan_touches_nothing(fleet: FakeFleet) -> None:
     run = run_of(fleet, live=False, current=False, test=True)
-    for step in (etcd.run_etcd, steps.run_leader, steps.run_replicas, steps.run_routers):
+    for step in (
+        etcd.run_etcd,
+        steps.run_leader,
+        steps.run_replicas,
+        steps.run_routers,
+        steps.run_exporters,
+    ):
         assert step(run)
     assert all(asked[2]["test"] for asked in fleet.asked if asked[1] == "coolify.converge")
     assert not {"patroni.wait_leader", "etcd_cluster.wait_quorum"} & set(fleet.functions())

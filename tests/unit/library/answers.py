@@ -36,7 +36,7 @@ class World:
                 "read_only": {"ok": True, "server": "172.28.0.21", "error": None},
                 "pool": {"ok": True, "server": "172.28.0.20", "error": None},
             }
-            for component in ("etcd", "patroni", "router"):
+            for component in ("etcd", "patroni", "router", "exporter"):
                 stack = f"{self.topology.cluster}-{node.name}-{component}"
                 if self.topology.runs(node, component):
                     self.coolify["stacks"][stack] = "running:healthy"

@@ -23,7 +23,7 @@ def verdict(world: World) -> dict[str, Any]:
 def test_only_members_have_an_etcd_stack() -> None:
     names = wanted_names(BIG, COMPONENTS, BIG.nodes)
     assert [node.name for node, part in names if part == "etcd"] == [*BIG.voters, *BIG.learners]
-    assert len(names) == 8 + 40 + 40
+    assert len(names) == 8 + 40 + 40 + 40
 
 
 def test_every_patroni_asks_the_voters_and_nobody_else() -> None:
@@ -50,7 +50,9 @@ def test_forty_healthy_servers_are_healthy() -> None:
     assert (data["problems"], data["disagreements"]) == ([], [])
     roles = [member["etcd"] for member in data["members"]]
     assert roles.count("client") == 32
-    assert data["members"][-1]["coolify"] == dict.fromkeys(("patroni", "router"), "running:healthy")
+    assert data["members"][-1]["coolify"] == dict.fromkeys(
+        ("patroni", "router", "exporter"), "running:healthy"
+    )
 
 
 def test_a_client_that_no_voter_serves_is_a_problem() -> None:

@@ -225,7 +225,7 @@ def test_images_need_a_tag(problems: Any, reference: Any) -> None:
 def test_unknown_image_component(problems: Any) -> None:
     (sentence,) = problems(postgresql_images={"haproxy": "x:1"})
 
-    assert "the components are etcd, patroni, router" in sentence
+    assert "the components are etcd, patroni, router, exporter" in sentence
 
 
 class TestParameters:

@@ -127,6 +127,7 @@ def test_usages(issued: Pki) -> None:
         "patroni": [server],
         "postgresql": [server],
         "pgbouncer": [server],
+        "exporter": [server],
     }
     usages = {
         part: list(
@@ -269,7 +270,7 @@ class TestRenewal:
         pki.ensure_node_certificates(topology)
         clock.time = TODAY
 
-        assert len(pki.ensure_node_certificates(topology)) == 21
+        assert len(pki.ensure_node_certificates(topology)) == 25
 
     def test_never_outlives_the_ca_and_is_not_repeated_at_its_end(
         self, issued: Pki, topology: Topology, clock: Clock
@@ -277,7 +278,7 @@ class TestRenewal:
         ca = parse_certificate(issued.ca_certificate())
         clock.time = ca.not_valid_after_utc - timedelta(days=10)
 
-        assert len(issued.ensure_node_certificates(topology)) == 21
+        assert len(issued.ensure_node_certificates(topology)) == 25
         assert certificate(issued, "patroni").not_valid_after_utc == ca.not_valid_after_utc
         assert issued.ensure_node_certificates(topology) == []
 
@@ -338,7 +339,7 @@ def test_two_runs_at_once_agree(pki: Pki, topology: Topology) -> None:
 
     assert sorted(name for created, _, _ in results for name in created) == ["ca.crt", "ca.key"]
     issued = [name for _, leaves, _ in results for name in leaves]
-    assert len(issued) == len(set(issued)) == 21, "each certificate is issued by exactly one run"
+    assert len(issued) == len(set(issued)) == 25, "each certificate is issued by exactly one run"
     assert len({ca for _, _, ca in results}) == 1
 
 

@@ -28,7 +28,7 @@ def store(tmp_path: Path, topology: Topology) -> SecretStore:
 def test_a_node_sees_its_role_and_nothing_else(store: SecretStore, topology: Topology) -> None:
     pillar = secrets_for("app-server-2.lan", topology, store)["pgha"]
 
-    assert set(pillar) == {"ca_crt", "node", "passwords", "verifiers"}
+    assert set(pillar) == {"ca_crt", "node", "passwords", "verifiers", "web_hashes"}
     assert set(pillar["passwords"]) == {
         "superuser",
         "replicator",
@@ -43,6 +43,7 @@ def test_a_node_sees_its_role_and_nothing_else(store: SecretStore, topology: Top
         "patroni",
         "postgresql",
         "pgbouncer",
+        "exporter",
     }
     assert set(pillar["node"]["patroni"]) == {"crt", "key"}
     assert pillar["verifiers"]["app"].startswith("SCRAM-SHA-256$4096:")
@@ -79,7 +80,7 @@ def test_no_node_sees_another_nodes_keys(store: SecretStore, topology: Topology)
         for bundle in [secrets_for(node.host, topology, store)["pgha"]["node"]]
     }
 
-    assert len(set.union(*keys.values())) == sum(map(len, keys.values())) == 20
+    assert len(set.union(*keys.values())) == sum(map(len, keys.values())) == 24
 
 
 def test_only_the_controller_sees_the_token(store: SecretStore, topology: Topology) -> None:
@@ -92,14 +93,49 @@ def test_only_the_controller_sees_the_token(store: SecretStore, topology: Topolo
     assert seen["controller.lan"] == "1|token-of-coolify"
 
 
-def test_a_controller_that_is_no_node_sees_the_token_alone(
+def test_a_controller_that_is_no_node_sees_the_token_and_what_prometheus_needs(
     store: SecretStore, pillar: dict[str, object]
 ) -> None:
     topology = Topology.from_pillar({**pillar, "coolify_controller": "coolify.lan"})
 
     assert secrets_for("coolify.lan", topology, store) == {
-        "pgha": {"coolify_token": "1|token-of-coolify"}
+        "pgha": {
+            "coolify_token": "1|token-of-coolify",
+            "monitoring": {
+                "ca_crt": (store.root / "pki/ca.crt").read_text(),
+                "password": store.read("exporter"),
+            },
+        }
     }
+
+
+def test_only_the_controller_sees_the_exporters_password(
+    store: SecretStore, topology: Topology
+) -> None:
+    password = store.read("exporter")
+    seen = {
+        node.host
+        for node in topology.nodes
+        if password in json.dumps(secrets_for(node.host, topology, store))
+    }
+
+    assert seen == {"controller.lan"}
+
+
+def test_a_cluster_that_is_older_than_a_component_keeps_the_rest(
+    store: SecretStore, topology: Topology
+) -> None:
+    """Between an upgrade of the Salt master and the next deploy."""
+    (store.root / "postgresql/exporter_password.txt").unlink()
+    for node in topology.nodes:
+        for kind in ("crt", "key"):
+            (store.root / f"pki/nodes/{node.name}/exporter.{kind}").unlink()
+
+    seen = secrets_for("controller.lan", topology, store)["pgha"]
+
+    assert set(seen) == {"ca_crt", "coolify_token", "node", "passwords", "verifiers"}
+    assert "exporter" not in seen["node"]
+    assert seen["passwords"]["monitor"]
 
 
 def test_without_a_token_the_controller_still_gets_the_rest(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pgha import bcrypt
 from pgha.errors import ConflictError, DamagedStateError, NotFoundError
 from pgha.secrets import PASSWORDS, POSTGRESQL_ROLES, SecretStore, scram_sha_256
 from pgha.topology import Topology
@@ -220,3 +221,13 @@ def test_nothing_secret_in_a_repr(store: SecretStore, topology: Topology) -> Non
     store.ensure_all(topology)
 
     assert not any(store.read(name) in repr(store) + str(store) for name in PASSWORDS)
+
+
+def test_a_web_hash_is_that_of_the_password_and_stays_the_same(
+    tmp_path: Path, topology: Topology
+) -> None:
+    store = SecretStore(tmp_path)
+    store.ensure_all(topology)
+    text = store.bcrypt_hash("exporter")
+    assert bcrypt.verify(store.read("exporter"), text)
+    assert store.bcrypt_hash("exporter") == text

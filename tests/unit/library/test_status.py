@@ -51,7 +51,7 @@ def test_all_is_well(world: World) -> None:
         "route_rw": True,
         "route_ro": True,
         "pool": True,
-        "coolify": dict.fromkeys(("etcd", "patroni", "router"), "running:healthy"),
+        "coolify": dict.fromkeys(("etcd", "patroni", "router", "exporter"), "running:healthy"),
     }
     assert [member["etcd"] for member in data["members"]] == ["voter", "leader", "voter", "learner"]
     assert data["checked_at"] == "2027-01-15T08:00:00+00:00"

@@ -77,7 +77,7 @@ def test_broken(world: World) -> None:
     )
     rows = [re.split(r"\s{2,}", line.strip()) for line in lines if line.startswith(" postgres-")]
     assert ["|".join(row[2:]) for row in rows] == [
-        "leader|running|3|-|voter|ok|ok|ok|2 of 3 up",
+        "leader|running|3|-|voter|ok|ok|ok|3 of 4 up",
         "replica|streaming|3|20 kB|error|ok|ok|ok|running",
         "replica|start failed|2|5.0 GB|voter|FAILS|ok|ok|running",
         "-|silent|-|-|silent|-|-|-|running",
@@ -102,7 +102,7 @@ def test_rows_stay_whole_and_within_120(
     lines = postgres_status.output(status(world)).splitlines()
 
     assert max(map(len, lines)) <= max(100, min(int(columns), 120))
-    for name in ("app-server-1.lan", "start failed", "2 of 3 up", "FAILS"):
+    for name in ("app-server-1.lan", "start failed", "3 of 4 up", "FAILS"):
         assert any(name in line for line in lines), name
 
 

@@ -16,15 +16,16 @@ def container(service: str, stack: str) -> Container:
     return Container(f"{service}-abc", service, stack, "running", "Up", "image")
 
 
-def test_a_member_has_three_stacks_and_their_ports() -> None:
+def test_a_member_has_four_stacks_and_their_ports() -> None:
     assert list(stacks_here(BIG, MEMBER, [])) == [
-        f"coolify_postgres-postgres-node-8-{part}" for part in ("etcd", "patroni", "router")
+        f"coolify_postgres-postgres-node-8-{part}"
+        for part in ("etcd", "patroni", "router", "exporter")
     ]
     assert {2379, 2380} <= set().union(*component_ports(BIG, MEMBER).values())
 
 
 def test_a_client_needs_neither_the_stack_nor_the_ports_of_etcd() -> None:
-    assert list(component_ports(BIG, CLIENT)) == ["patroni", "router"]
+    assert list(component_ports(BIG, CLIENT)) == ["patroni", "router", "exporter"]
     assert all(not name.endswith("-etcd") for name in stacks_here(BIG, CLIENT, []))
 
 

@@ -11,7 +11,7 @@ from tests.support.clusters import nodes_of
 GOLDEN = Path(__file__).parent / "golden"
 PASSWORDS = ("superuser", "replicator", "rewind", "pgbouncer", "monitor", "restapi")
 VERIFIERS = ("superuser", "replicator", "rewind", "pgbouncer", "monitor", "app")
-CERTIFICATES = ("etcd-server", "etcd-client", "patroni", "postgresql", "pgbouncer")
+CERTIFICATES = ("etcd-server", "etcd-client", "patroni", "postgresql", "pgbouncer", "exporter")
 
 
 def topology(nodes: int = 4, **pillar: Any) -> Topology:
@@ -35,6 +35,7 @@ def secrets() -> dict[str, Any]:
                 for name in CERTIFICATES
             },
             "passwords": {name: f"CANARY-password-{name}" for name in PASSWORDS},
+            "web_hashes": {"exporter": "CANARY-hash-exporter"},
             "verifiers": {name: f"CANARY-verifier-{name}" for name in VERIFIERS},
         }
     }

@@ -95,10 +95,11 @@ def test_binds_are_absolute_directories_with_a_mode(component):
     for service in _services(component).values():
         for bind in service["volumes"]:
             source, target, mode = bind.split(":")
-            assert source.startswith(("/etc/pgha/coolify_postgres/", "/var/lib/pgha/"))
+            assert f"{source}/".startswith(("/etc/pgha/coolify_postgres/", "/var/lib/pgha/"))
             assert not source.endswith((".crt", ".cfg", ".yml", ".ini"))
             assert target.startswith("/")
-            assert mode == ("ro" if target == "/etc/pgha" else "rw")
+            read_only = ("/etc/pgha", "/certificates", "/volumes/data", "/status")
+            assert mode == ("ro" if target in read_only else "rw")
 
 
 @every_stack
@@ -137,6 +138,7 @@ def test_each_process_runs_as_the_user_that_owns_its_secrets():
         "restapi": "997:997",
         "haproxy": "997:997",
         "pgbouncer": "996:996",
+        "exporter": "995:995",
     }
 
 
@@ -159,7 +161,7 @@ def test_only_haproxy_answers_to_the_hostname():
     assert _document("router")["networks"] == {"coolify": {"external": True}}
 
 
-@pytest.mark.parametrize("component", ["etcd", "patroni"])
+@pytest.mark.parametrize("component", ["etcd", "patroni", "exporter"])
 def test_members_live_on_the_servers_network(component):
     document = _document(component)
     assert "networks" not in document
@@ -180,8 +182,8 @@ def test_service_keys_are_what_others_look_for(component):
 def test_names():
     cluster = topology()
     assert stack_name(cluster, node(cluster, 2), "etcd") == "coolify_postgres-postgres-node-2-etcd"
-    with pytest.raises(NotFoundError, match="etcd, patroni, router"):
-        stack_containers("exporter")
+    with pytest.raises(NotFoundError, match="etcd, patroni, router, exporter"):
+        stack_containers("grafana")
 
 
 def test_a_dollar_is_refused():

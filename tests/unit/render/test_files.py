@@ -49,13 +49,26 @@ def test_a_secret_occurs_only_where_it_is_needed():
             for file in files_for(cluster, cluster.nodes[0], secrets())
             if f"CANARY-{name}" in file.content
         )
-        for name in ("password-superuser", "password-pgbouncer", "verifier-app", "key-etcd-client")
+        for name in (
+            "password-superuser",
+            "password-pgbouncer",
+            "verifier-app",
+            "key-etcd-client",
+            "password-monitor",
+            "hash-exporter",
+        )
     }
     assert places == {
         "password-superuser": ["patroni/patroni.yml"],
         "password-pgbouncer": ["router/userlist.txt"],
         "verifier-app": [],
-        "key-etcd-client": ["etcd/client.key", "patroni/etcd-client.key"],
+        "key-etcd-client": [
+            "etcd/client.key",
+            "exporter/etcd-client.key",
+            "patroni/etcd-client.key",
+        ],
+        "password-monitor": ["exporter/monitor_password"],
+        "hash-exporter": ["exporter/web.yml"],
     }
 
 
@@ -89,7 +102,7 @@ def test_data_belongs_to_who_writes_it():
         for each in directories_for(cluster, cluster.nodes[0])
         if each.path.startswith("/var/lib/pgha/coolify_postgres/")
     }
-    assert owners == {"etcd": (998, 0o700), "postgresql": (999, 0o700)}
+    assert owners == {"etcd": (998, 0o700), "postgresql": (999, 0o700), "exporter": (0, 0o755)}
 
 
 def test_two_clusters_on_one_server_share_only_equal_files():

@@ -196,7 +196,7 @@ def test_logs_of_a_stack_name_each_container(server):
 def test_logs_tell_their_usage(server, arguments):
     done = server("pgha-logs", *arguments)
     assert done.returncode == 1
-    assert "usage: pgha-logs etcd|patroni|router" in done.stderr
+    assert "usage: pgha-logs etcd|patroni|router|exporter" in done.stderr
 
 
 @pytest.mark.skipif(not SHELLCHECK, reason="shellcheck is not installed")

@@ -52,6 +52,7 @@ def test_restarts_that_wait_already_are_one_line_per_parameter() -> None:
         ("patroni", ["n-2"], impact.REPLICA_RESTART),
         ("patroni", ["n-1", "n-2"], impact.SWITCHOVER),
         ("router", ["n-1"], impact.ROUTER_RESTART),
+        ("exporter", ["n-1"], impact.NONE),
     ],
 )
 def test_class_of_recreated_containers(component: str, nodes: list[str], kind: str) -> None:

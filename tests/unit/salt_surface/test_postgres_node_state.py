@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from _modules import postgres_node as module
 from _states import postgres_node as state
+from pgha.errors import NotFoundError
 from pgha.render.entities import ManagedDirectory, ManagedFile
 from tests.support.clusters import pillar
 
@@ -160,3 +162,32 @@ def test_wrong_pillar_is_a_sentence(testmode: bool) -> None:
     ret = state.directories_present("directories")
     assert ret["result"] is False
     assert "patroni_ttl" in ret["comment"]
+
+
+def test_a_plan_goes_on_where_secrets_are_made_first(
+    monkeypatch: pytest.MonkeyPatch, testmode: bool
+) -> None:
+    """A cluster that is older than the exporter has no password for it yet."""
+
+    def files_for(*_: Any) -> list[ManagedFile]:
+        raise NotFoundError("the pillar has no web_hashes")
+
+    monkeypatch.setattr(state, "files_for", files_for)
+    ret = state.files_present("files")
+    assert ret["result"] is (None if testmode else False)
+    assert bool(ret["changes"]) is testmode
+
+
+def test_the_times_of_backups_are_written_for_the_exporter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, testmode: bool
+) -> None:
+    path = tmp_path / "backup.json"
+    monkeypatch.setattr(state.exporter, "backup_status_path", lambda _: str(path))
+    monkeypatch.setattr(state.exporter, "ROOT", os.getuid())
+    ret = state.backups_told("told", {"full": {"last_success": 1790000000.0}})
+    assert ret["result"] is (None if testmode else True), ret
+    assert path.exists() is not testmode
+    if not testmode:
+        assert json.loads(path.read_text()) == {"full": {"last_success": 1790000000.0}}
+        assert path.stat().st_mode & 0o777 == 0o644
+        assert state.backups_told("told", {"full": {"last_success": 1790000000.0}})["changes"] == {}

@@ -1,0 +1,150 @@
+"""One etcd member as a source: its status, and a read with quorum through it.
+
+Only a linearizable read tells that there is a quorum: health pages, the member list and Patroni
+itself go on answering without one. None of these calls writes through raft.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pgha_exporter.errors import SourceError
+from pgha_exporter.etcd.model import Client, Endpoint, MemberStatus, Peer, Value
+from pgha_exporter.names import ETCD_BUCKETS, ETCD_OPERATIONS
+
+T = TypeVar("T")
+
+STEP_S = 0.9
+MEMBERS_S = 60.0
+REBUILD_AFTER = 3
+
+
+@dataclass(frozen=True)
+class EtcdFacts:
+    """One member's answer.
+
+    ``has_quorum`` tells whether it read with quorum; then ``leader`` is Patroni's leader key, None
+    when there is no such key. ``lease_remaining`` in seconds. ``members`` may be a minute old.
+    """
+
+    status: MemberStatus
+    has_quorum: bool
+    failure: str
+    leader: Value | None
+    lease_remaining: float | None
+    members: tuple[Peer, ...]
+    at: float
+
+
+class Durations:
+    """Histogram of etcd's answering times by operation; for all members together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = {op: [0] * (len(ETCD_BUCKETS) + 1) for op in ETCD_OPERATIONS}
+        self._sums = dict.fromkeys(ETCD_OPERATIONS, 0.0)
+
+    def observe(self, operation: str, seconds: float) -> None:
+        with self._lock:
+            self._counts[operation][bisect_left(ETCD_BUCKETS, seconds)] += 1
+            self._sums[operation] += seconds
+
+    def buckets(self, operation: str) -> tuple[list[tuple[str, float]], float]:
+        """Cumulative (upper bound, count) and the sum."""
+        with self._lock:
+            counts, total = list(self._counts[operation]), self._sums[operation]
+        bounds = [*(str(bound) for bound in ETCD_BUCKETS), "+Inf"]
+        running, cumulative = 0, []
+        for bound, count in zip(bounds, counts, strict=True):
+            running += count
+            cumulative.append((bound, float(running)))
+        return cumulative, total
+
+
+class MemberCollector:
+    """See the module.
+
+    Args:
+        leader_key: Patroni's ``/<namespace>/<scope>/leader``.
+        wants_lease: whether this member is the one to be asked for the lease.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        new_client: Callable[[Endpoint], Client],
+        leader_key: str,
+        durations: Durations,
+        wants_lease: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._endpoint, self._new_client = endpoint, new_client
+        self._key, self._durations, self._wants_lease = leader_key, durations, wants_lease
+        self._client: Client | None = None
+        self._failures = 0
+        self._members: tuple[Peer, ...] = ()
+        self._members_at = float("-inf")
+
+    def collect(self) -> EtcdFacts:
+        try:
+            facts = self._ask(self._opened())
+        except SourceError as err:
+            self._failed(err)
+            raise
+        self._failures = 0
+        return facts
+
+    def abort(self) -> None:
+        # Each call has its own timeout; a client closed under a call would tell nothing new.
+        self._members_at = float("-inf")
+
+    def _ask(self, client: Client) -> EtcdFacts:
+        status = self._timed("status", lambda: client.status(STEP_S))
+        if time.monotonic() - self._members_at > MEMBERS_S:
+            self._members = client.members(STEP_S)
+            self._members_at = time.monotonic()
+        leader, failure = self._leader(client, status)
+        lease = None
+        if leader and leader.lease and self._wants_lease():
+            lease = client.lease_remaining(leader.lease, STEP_S)
+        return EtcdFacts(
+            status, not failure, failure, leader, lease, self._members, time.monotonic()
+        )
+
+    def _leader(self, client: Client, status: MemberStatus) -> tuple[Value | None, str]:
+        if status.is_learner:
+            return None, "a learner serves no reads"
+        if not status.leader_id:
+            # It would only be waited for until the timeout.
+            return None, "the member follows no leader"
+        try:
+            read = self._timed("linearizable_read", lambda: client.get(self._key, STEP_S))
+        except SourceError as err:
+            if err.reason == "auth":
+                raise
+            return None, str(err)
+        return read, ""
+
+    def _timed(self, operation: str, call: Callable[[], T]) -> T:
+        started = time.monotonic()
+        try:
+            return call()
+        finally:
+            self._durations.observe(operation, time.monotonic() - started)
+
+    def _opened(self) -> Client:
+        if self._client is None:
+            self._client = self._new_client(self._endpoint)
+        return self._client
+
+    def _failed(self, err: SourceError) -> None:
+        self._failures += 1
+        # An expired token stays refused for ever, and a renewed certificate is read by a new one.
+        if err.reason in ("auth", "tls") or self._failures % REBUILD_AFTER == 0:
+            client, self._client = self._client, None
+            if client:
+                client.close()

@@ -1,0 +1,177 @@
+"""An etcd member asked over gRPC, with etcd3 as transport, reader, lease and watch library.
+
+etcd3 0.12 imports with current protobuf only when its pure Python implementation is chosen before
+protobuf is first imported (kragniz/python-etcd3 issue 2709). That is safe here, where nothing else
+uses protobuf. What etcd3's messages of 2020 do not know goes through its channel as bytes.
+
+Rules kept here: every call has a timeout; the back-off of reconnecting is short, so that etcd's
+return is seen within a second and not after twenty; ``list_alarms`` is never called, because each
+call is a write through raft.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
+
+import queue
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import etcd3
+import grpc
+
+from pgha_exporter.errors import SourceError
+from pgha_exporter.etcd import parse, wire
+from pgha_exporter.etcd.model import SILENCE_S, Endpoint, Event, MemberStatus, Peer, Value
+from pgha_exporter.postgres import read_secret
+
+OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.keepalive_time_ms", 10000),
+    ("grpc.keepalive_timeout_ms", 2000),
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.enable_http_proxy", 0),
+)
+_REASONS = {
+    grpc.StatusCode.DEADLINE_EXCEEDED: "timeout",
+    grpc.StatusCode.UNAVAILABLE: "refused",
+    grpc.StatusCode.UNAUTHENTICATED: "auth",
+    grpc.StatusCode.PERMISSION_DENIED: "auth",
+}
+
+
+class GrpcClient:
+    """See `pgha_exporter.etcd.model.Client`."""
+
+    def __init__(self, endpoint: Endpoint, timeout: float = 1.0) -> None:
+        self._endpoint = endpoint
+        parts = urlsplit(endpoint.url)
+        secure = parts.scheme == "https"
+        self._client = _translated(
+            lambda: etcd3.client(
+                host=_bracketed(parts.hostname or ""),
+                port=parts.port,
+                ca_cert=(endpoint.ca_file or None) if secure else None,
+                cert_cert=(endpoint.cert_file or None) if secure else None,
+                cert_key=(endpoint.key_file or None) if secure else None,
+                user=endpoint.username or None,
+                password=read_secret(endpoint.password_file) if endpoint.username else None,
+                timeout=timeout,
+                grpc_options=OPTIONS,
+            )
+        )
+        self._stop: Callable[[], object] | None = None
+
+    def status(self, timeout: float) -> MemberStatus:
+        return parse.status(self._call("/etcdserverpb.Maintenance/Status", b"", timeout))
+
+    def members(self, timeout: float) -> tuple[Peer, ...]:
+        return parse.members(self._call("/etcdserverpb.Cluster/MemberList", b"", timeout))
+
+    def get(self, key: str, timeout: float) -> Value | None:
+        self._client.timeout = timeout
+        raw, meta = _translated(lambda: self._client.get(key))
+        if raw is None:
+            return None
+        return Value(key, raw.decode("utf-8", "replace"), meta.lease_id)
+
+    def prefix(self, prefix: str, timeout: float) -> tuple[Value, ...]:
+        self._client.timeout = timeout
+        found = _translated(lambda: list(self._client.get_prefix(prefix)))
+        return tuple(
+            Value(meta.key.decode("utf-8", "replace"), raw.decode("utf-8", "replace"))
+            for raw, meta in found
+        )
+
+    def lease_remaining(self, lease: int, timeout: float) -> float | None:
+        self._client.timeout = timeout
+        left = _translated(lambda: self._client.get_lease_info(lease)).TTL
+        return float(left) if left >= 0 else None
+
+    def watch(self, prefix: str) -> Iterator[Event]:
+        # The callback runs in etcd3's thread and gets whole responses or the error.
+        arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        watch_id = _translated(lambda: self._client.add_watch_prefix_callback(prefix, arrived.put))
+        self._stop = lambda: arrived.put(SourceError("refused", "the watch was closed"))
+        try:
+            while True:
+                response = _next(arrived)
+                if isinstance(response, Exception):
+                    raise _source_error(response) from response
+                yield from (_event(event) for event in response.events)
+        finally:
+            self._client.cancel_watch(watch_id)
+
+    def close(self) -> None:
+        if self._stop:
+            self._stop()
+        self._client.close()
+
+    def _call(self, method: str, request: bytes, timeout: float) -> wire.Fields:
+        call = self._client.channel.unary_unary(
+            method, request_serializer=_same, response_deserializer=_same
+        )
+        answer = _translated(
+            lambda: call(
+                request,
+                timeout=timeout,
+                metadata=self._client.metadata,
+                credentials=self._client.call_credentials,
+            )
+        )
+        return wire.read(answer)
+
+
+def _next(arrived: queue.SimpleQueue[Any]) -> Any:
+    # etcd3 does not tell when etcd cancels a watch, so silence is not taken for peace for ever.
+    try:
+        return arrived.get(timeout=SILENCE_S)
+    except queue.Empty as err:
+        raise SourceError("timeout", f"the watch was silent for {SILENCE_S:g} s") from err
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _same(raw: bytes) -> bytes:
+    return raw
+
+
+def _event(event: Any) -> Event:
+    key = event.key.decode("utf-8", "replace")
+    deleted = isinstance(event, etcd3.events.DeleteEvent)
+    return Event(key, None if deleted else event.value.decode("utf-8", "replace"))
+
+
+def _translated(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except SourceError:
+        raise
+    # etcd3 raises its own errors for some codes and gRPC's for the others.
+    except (etcd3.exceptions.Etcd3Exception, grpc.RpcError, OSError, ValueError) as err:
+        raise _source_error(err) from err
+
+
+def _source_error(err: Exception) -> SourceError:
+    if isinstance(err, SourceError):
+        return err
+    if isinstance(err, etcd3.exceptions.ConnectionTimeoutError):
+        return SourceError("timeout", "etcd did not answer in time")
+    if isinstance(err, etcd3.exceptions.ConnectionFailedError):
+        return SourceError("refused", "etcd cannot be reached")
+    if isinstance(err, grpc.RpcError) and hasattr(err, "code"):
+        details = str(err.details() or "")
+        reason = _REASONS.get(err.code(), "protocol")
+        if reason == "refused" and ("SSL" in details or "handshak" in details.lower()):
+            reason = "tls"
+        if "auth token" in details or "user name" in details:
+            reason = "auth"
+        return SourceError(reason, f"etcd: {details[:200]}")
+    return SourceError("protocol", f"etcd: {type(err).__name__}")

@@ -1,0 +1,118 @@
+"""etcd's answers as values: protobuf fields by number, or the gateway's JSON.
+
+Field numbers: api/etcdserverpb/rpc.proto of etcd 3.5 and 3.6.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from pgha_exporter.errors import SourceError
+from pgha_exporter.etcd import wire
+from pgha_exporter.etcd.model import MemberStatus, Peer, Value
+
+
+def status(fields: wire.Fields) -> MemberStatus:
+    """StatusResponse."""
+    header = wire.read(wire.blobs(fields, 1)[-1]) if 1 in fields else {}
+    raft_index = wire.number(fields, 5)
+    return MemberStatus(
+        member_id=wire.number(header, 2),
+        leader_id=wire.number(fields, 4),
+        is_learner=bool(wire.number(fields, 10)),
+        db_size=wire.number(fields, 3),
+        db_in_use=wire.number(fields, 9),
+        db_quota=wire.number(fields, 12),
+        raft_index=raft_index,
+        raft_applied=wire.number(fields, 7) or raft_index,
+        errors=wire.texts(fields, 8),
+        version=wire.text(fields, 2),
+    )
+
+
+def members(fields: wire.Fields) -> tuple[Peer, ...]:
+    """MemberListResponse."""
+    return tuple(_peer(wire.read(raw)) for raw in wire.blobs(fields, 2))
+
+
+def _peer(fields: wire.Fields) -> Peer:
+    return Peer(
+        id=wire.number(fields, 1),
+        name=wire.text(fields, 2),
+        is_learner=bool(wire.number(fields, 5)),
+        client_urls=wire.texts(fields, 4),
+    )
+
+
+def json_status(raw: Any) -> MemberStatus:
+    """The gateway's StatusResponse; it writes 64-bit numbers as text and omits zeros."""
+    raft_index = _int(raw, "raftIndex")
+    return MemberStatus(
+        member_id=_int(_object(raw).get("header", {}), "member_id"),
+        leader_id=_int(raw, "leader"),
+        is_learner=raw.get("isLearner") is True,
+        db_size=_int(raw, "dbSize"),
+        db_in_use=_int(raw, "dbSizeInUse"),
+        db_quota=_int(raw, "dbSizeQuota"),
+        raft_index=raft_index,
+        raft_applied=_int(raw, "raftAppliedIndex") or raft_index,
+        errors=_texts(raw, "errors"),
+        version=str(raw.get("version", "")),
+    )
+
+
+def json_members(raw: Any) -> tuple[Peer, ...]:
+    return tuple(
+        Peer(
+            _int(item, "ID"),
+            str(item.get("name", "")),
+            item.get("isLearner") is True,
+            _texts(item, "clientURLs"),
+        )
+        for item in _objects(raw, "members")
+    )
+
+
+def json_values(raw: Any) -> tuple[Value, ...]:
+    """A RangeResponse."""
+    return tuple(
+        Value(plain(item.get("key", "")), plain(item.get("value", "")), _int(item, "lease"))
+        for item in _objects(raw, "kvs")
+    )
+
+
+def plain(encoded: Any) -> str:
+    """The text of a base64 value; raises SourceError."""
+    try:
+        return base64.b64decode(encoded).decode("utf-8", "replace")
+    except (TypeError, ValueError, binascii.Error) as err:
+        raise SourceError("protocol", "etcd: a value is not base64") from err
+
+
+def _object(raw: Any) -> Mapping[str, Any]:
+    if not isinstance(raw, Mapping):
+        raise SourceError("protocol", "etcd's answer is not an object")
+    return raw
+
+
+def _objects(raw: Any, name: str) -> list[Mapping[str, Any]]:
+    found = _object(raw).get(name) or []
+    if not isinstance(found, list):
+        raise SourceError("protocol", f"etcd's {name} is not a list")
+    return [_object(item) for item in found]
+
+
+def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    found = raw.get(name) or []
+    return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def _int(raw: Any, name: str) -> int:
+    value = _object(raw).get(name, 0)
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as err:
+        raise SourceError("protocol", f"etcd's {name} is not a number") from err

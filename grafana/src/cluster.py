@@ -1,0 +1,301 @@
+"""Dashboard B: one cluster: is it well, could it fail over, and why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grafana.src import looks
+from grafana.src.frame import finished, of_cluster
+from grafana.src.looks import exactly_one, red_below, red_from
+from grafana.src.panels import graph, timeline, verdict
+from grafana.src.query import scoped, worst
+from grafana.src.tables import Column, Link, board
+from pgha_exporter import names as n
+
+UID = "pgha-cluster"
+
+ROLE_COLORS = {
+    "leader": looks.GREEN,
+    "standby_leader": looks.GREEN,
+    "sync_standby": "blue",
+    "quorum_standby": "blue",
+    "replica": "light-blue",
+    "none": looks.RED,
+}
+ROLES = {str(index + 1): (role, ROLE_COLORS[role]) for index, role in enumerate(n.ROLES)}
+"""A band of the state timeline needs a number per role: its place in the catalogue."""
+
+
+def build() -> dict[str, Any]:
+    builder = of_cluster(UID, "Cluster HA", "Who leads, who could, and what keeps others from it.")
+    sections = {
+        "": _strip(),
+        "Members": [_role_history(), _writable(), _members(), _blocked()],
+        "Replication": _lag(),
+        "Leadership": _leadership(),
+        "What could surprise in a failover": [_sources(), _routes(), _configuration(), _alerts()],
+    }
+    return finished(builder, sections)
+
+
+def _strip() -> list[Any]:
+    floor = least_lease()
+    return [
+        verdict(
+            "Leader",
+            "Holder of the lock in etcd, read with quorum. None: runbook PghaNoWritablePrimary.",
+            f"max by (member) ({scoped(n.LEADER_LOCK_HELD)}) == 1",
+            steps=[(None, looks.RED), (1, looks.GREEN)],
+            legend="{{member}}",
+            nothing="no leader",
+        ),
+        verdict(
+            "Writable members",
+            "Exactly one. 0: runbook PghaNoWritablePrimary; 2: PghaMultipleWritablePrimaries.",
+            f"sum({scoped(n.POSTGRES_WRITABLE)})",
+            steps=exactly_one(),
+            width=3,
+        ),
+        verdict(
+            "Could fail over to",
+            "Replicas that could be promoted now; 0: see why below.",
+            worst(n.FAILOVER_CANDIDATES),
+            steps=red_below(1),
+            width=3,
+        ),
+        verdict(
+            "etcd failures left",
+            "How many more voters may fail. 0: the next one stops failovers.",
+            worst(n.ETCD_FAILURE_TOLERANCE),
+            steps=red_below(1),
+            width=3,
+        ),
+        verdict(
+            "Lease floor, 5 min",
+            "Below ttl - loop_wait the leader renews late; runbook PghaLeaderLeaseNearExpiry.",
+            floor,
+            steps=[(None, looks.RED), (10, looks.ORANGE), (15, looks.GREEN)],
+            unit="s",
+            width=3,
+        ),
+        verdict(
+            "Paused",
+            "Yes: no automatic failover until `patronictl resume`.",
+            worst(n.CLUSTER_PAUSED),
+            steps=looks.NEUTRAL,
+            words=looks.YES_IS_BAD,
+            width=3,
+        ),
+        verdict(
+            "Leader for",
+            "Time since the last change of the leader.",
+            f"time() - max({scoped(n.LAST_LEADER_CHANGE)} > 0)",
+            steps=looks.NEUTRAL,
+            unit="dtdurations",
+            width=5,
+            nothing="never changed",
+        ),
+    ]
+
+
+def least_lease() -> str:
+    """The lowest that the leader's lease fell to within five minutes."""
+    return f"min(min_over_time({scoped(n.LEADER_LEASE_REMAINING)}[5m]))"
+
+
+def _role_history() -> Any:
+    numbered = " or ".join(
+        f"max by (member) ({scoped(n.ROLE, role=role)} == 1) * {index + 1}"
+        for index, role in enumerate(n.ROLES)
+    )
+    return timeline(
+        "Role history",
+        "Who was what, when. Red: PostgreSQL was down. A gap: nothing is known.",
+        {"{{member}}": numbered},
+        words=ROLES,
+    )
+
+
+def _writable() -> Any:
+    return timeline(
+        "Writable history",
+        "Green bands must never overlap for longer than two scrapes.",
+        {"{{member}}": f"max by (member) ({scoped(n.POSTGRES_WRITABLE)})"},
+        words={"0": ("read-only", looks.GRAY), "1": ("writable", looks.GREEN)},
+    )
+
+
+def _members() -> Any:
+    node = "/d/pgha-node?var-scope=${scope}&var-member=${__value.raw}&${__url_time_range}"
+    return board(
+        "Members at this moment",
+        "One line per member that any exporter knows; click it for its own dashboard.",
+        {"member": "Member"},
+        [
+            Column(
+                "Receive lag", worst(n.MEMBER_LAG_BYTES, "member", stage="receive"), unit="bytes"
+            ),
+            Column(
+                "Replay lag",
+                worst(n.MEMBER_LAG_BYTES, "member", stage="replay"),
+                unit="bytes",
+                steps=red_from(16_777_216, 1_048_576),
+            ),
+            Column(
+                "Data age",
+                worst(n.MEMBER_LAG_SECONDS, "member"),
+                unit="s",
+                steps=red_from(60, 10),
+            ),
+            Column(
+                "Role",
+                f"max by (member, role) ({scoped(n.ROLE)}) == 1",
+                label="role",
+            ),
+            Column(
+                "State",
+                f"max by (member, state) ({scoped(n.POSTGRES_STATE)}) == 1",
+                label="state",
+            ),
+            Column("Timeline", f"max by (member) ({scoped(n.POSTGRES_TIMELINE)})"),
+            Column(
+                "Restart pending",
+                worst(n.MEMBER_PENDING_RESTART, "member"),
+                words=looks.YES_IS_BAD,
+            ),
+            Column(
+                "Connections",
+                f"max by (member) ({scoped(n.POSTGRES_CONNECTIONS)})",
+            ),
+            Column(
+                "Running for",
+                f"time() - max by (member) ({scoped(n.POSTGRES_START)})",
+                unit="dtdurations",
+            ),
+        ],
+        width=16,
+        nothing="no member reports",
+        link=Link("Open the member", node),
+    )
+
+
+def _blocked() -> Any:
+    return board(
+        "Why a member cannot be promoted",
+        "Empty is good. What to do about each reason: runbook PghaNoFailoverCandidate.",
+        {"member": "Member"},
+        [
+            Column(
+                "Reason",
+                f"{worst(n.FAILOVER_BLOCKED, 'member', 'reason')} == 1",
+                label="reason",
+            )
+        ],
+        width=8,
+        nothing="every replica could",
+    )
+
+
+def _lag() -> list[Any]:
+    limit = worst(n.CLUSTER_MAXIMUM_LAG)
+    return [
+        graph(
+            "Replay lag in bytes",
+            "Beyond the limit a member is not promoted. Lag of a silent member stays visible.",
+            {
+                "{{member}}": worst(n.MEMBER_LAG_BYTES, "member", stage="replay"),
+                "limit for a failover": limit,
+            },
+            unit="bytes",
+        ),
+        graph(
+            "Age of the data on each member",
+            "Seconds since the leader had what the member shows; independent of clocks.",
+            {"{{member}}": worst(n.MEMBER_LAG_SECONDS, "member")},
+            unit="s",
+            limits=red_from(10),
+        ),
+    ]
+
+
+def _leadership() -> list[Any]:
+    month = 'avg_over_time(scope:pgha_writable:bool{scope="$scope"}[30d])'
+    return [
+        verdict(
+            "Writable, 30 days",
+            "Share of the time in which a member accepted writes; needs the recording rules.",
+            month,
+            steps=[(None, looks.RED), (0.999, looks.ORANGE), (0.9995, looks.GREEN)],
+            unit="percentunit",
+        ),
+        verdict(
+            "Without a leader key, 30 days",
+            "Seconds in which nobody held the lock, as the best observer counted them.",
+            f"max(increase({scoped(n.LEADERLESS)}[30d]))",
+            steps=looks.NEUTRAL,
+            unit="s",
+        ),
+        verdict(
+            "Scheduled switchover",
+            "When it is due; `patronictl flush` takes it back.",
+            f"{worst(n.SCHEDULED_SWITCHOVER)} > 0",
+            steps=looks.NEUTRAL,
+            unit="dateTimeFromNow",
+            nothing="none",
+        ),
+        graph(
+            "Leader changes per hour",
+            "Failovers want a cause, switchovers had one; runbook PghaFailoverFlapping.",
+            {"{{cause}}": f"max by (cause) (increase({scoped(n.LEADER_CHANGES)}[1h]))"},
+            unit="none",
+            height=4,
+        ),
+    ]
+
+
+def _sources() -> Any:
+    return timeline(
+        "What the exporters can ask",
+        "Red: the source did not answer that node; runbook PghaSourceFailing.",
+        {"{{instance}} {{source}}": f"max by (instance, source) ({scoped(n.SOURCE_UP)})"},
+        words=looks.UP,
+        height=10,
+    )
+
+
+def _routes() -> Any:
+    return timeline(
+        "Routes through the public hostname",
+        "From each server: rw must lead to the leader, ro to any member; runbook PghaRouteWrong.",
+        {"{{instance}} {{route}}": f"max by (instance, route) ({scoped(n.ROUTE_OK)})"},
+        words={"0": ("wrong", looks.RED), "1": ("right", looks.GREEN)},
+        height=10,
+    )
+
+
+def _configuration() -> Any:
+    info = scoped(n.CONFIG_INFO)
+    hashes = ("dcs_hash", "hba_hash", "settings_hash")
+    return board(
+        "Configuration",
+        "Two different hashes in one column are drift; runbook PghaConfigDrift.",
+        {"member": "Member"},
+        [
+            Column(name.removesuffix("_hash"), f"max by (member, {name}) ({info})", label=name)
+            for name in hashes
+        ],
+        width=12,
+        nothing="no member reports",
+    )
+
+
+def _alerts() -> Any:
+    firing = 'ALERTS{alertstate="firing",scope="$scope"}'
+    return board(
+        "Alerts that fire",
+        "Each has a page in docs/runbooks.",
+        {"alertname": "Alert", "severity": "Severity"},
+        [Column("Count", f"count by (alertname, severity) ({firing})")],
+        width=12,
+        nothing="none",
+    )

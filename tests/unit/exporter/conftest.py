@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.clients.postgres_server import Server, binaries, running_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One real PostgreSQL for all tests; each test undoes what it breaks."""
+    bin_dir = binaries()
+    if bin_dir is None:
+        pytest.skip("no PostgreSQL server here; the lab's is asked by the integration tests")
+    with running_server(bin_dir) as server:
+        yield server

@@ -1,0 +1,267 @@
+"""etcd over both ways: the same values, the same failures, and no write through raft."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import grpc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgha_exporter.changes import LeaderChanges
+from pgha_exporter.errors import SourceError
+from pgha_exporter.etcd import parse, wire
+from pgha_exporter.etcd.collector import Durations, MemberCollector
+from pgha_exporter.etcd.grpc_client import GrpcClient
+from pgha_exporter.etcd.http_client import HttpClient, _events
+from pgha_exporter.etcd.model import Client, Endpoint, Event, Value
+from pgha_exporter.etcd.watcher import Watcher
+from pgha_exporter.lag import WalHistory
+from pgha_exporter.settings import Settings
+from pgha_exporter.sources import client_factory
+from tests.unit.exporter.etcd_server import FakeEtcd, b64, fake_etcd, fake_gateway
+from tests.unit.exporter.support import until
+
+KEY = "/service/main/leader"
+# etcd3's watch thread ends so when its channel is closed.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
+
+@contextmanager
+def grpc_client() -> Iterator[Client]:
+    with fake_etcd() as etcd:
+        etcd.keys = {KEY: ("a", 77), "/service/main/status": ('{"optime": 5}', 0)}
+        client = GrpcClient(Endpoint(etcd.url))
+        yield client
+        client.close()
+
+
+@contextmanager
+def http_client() -> Iterator[Client]:
+    with fake_gateway() as url:
+        client = HttpClient(Endpoint(url))
+        yield client
+        client.close()
+
+
+@pytest.fixture(params=[grpc_client, http_client], ids=["grpc", "http"])
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    with request.param() as found:
+        yield found
+
+
+def test_a_members_own_state(client: Client) -> None:
+    status = client.status(1)
+    assert (status.member_id, status.leader_id, status.is_learner) == (11, 11, False)
+    assert (status.db_size, status.db_in_use) == (4096, 2048)
+    assert (status.raft_index, status.raft_applied) == (90, 88)
+
+
+def test_the_member_list_tells_learners(client: Client) -> None:
+    voter, learner = client.members(1)
+    assert (voter.name, voter.is_learner, voter.client_urls) == ("e1", False, ("http://e1:2379",))
+    assert learner.is_learner
+
+
+def test_the_leader_key_and_its_lease(client: Client) -> None:
+    value = client.get(KEY, 1)
+    assert value == Value(KEY, "a", 77)
+    assert client.lease_remaining(77, 1) == 25
+
+
+def test_the_prefix(client: Client) -> None:
+    assert client.prefix("/service/main/", 1)[0].key == KEY
+
+
+def test_a_missing_key_and_a_lease_that_is_gone() -> None:
+    with fake_etcd() as etcd:
+        client = GrpcClient(Endpoint(etcd.url))
+        assert client.get("/service/main/leader", 1) is None
+        assert client.lease_remaining(5, 1) is None
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (grpc.StatusCode.PERMISSION_DENIED, "auth"),
+        (grpc.StatusCode.UNAUTHENTICATED, "auth"),
+        (grpc.StatusCode.INTERNAL, "protocol"),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "timeout"),
+    ],
+)
+def test_refusals_over_grpc(code: grpc.StatusCode, reason: str) -> None:
+    with fake_etcd() as etcd:
+        etcd.fails = dict.fromkeys(("Status", "Range"), code)
+        client = GrpcClient(Endpoint(etcd.url))
+        for call in (lambda: client.status(1), lambda: client.get(KEY, 1)):
+            with pytest.raises(SourceError) as raised:
+                call()
+            assert raised.value.reason == reason
+        client.close()
+
+
+def frozen_port() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+@pytest.mark.parametrize("make", [GrpcClient, HttpClient])
+def test_a_frozen_member_costs_the_timeout(make: Callable[[Endpoint], Client]) -> None:
+    with frozen_port() as listener:
+        client = make(Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        started = time.monotonic()
+        with pytest.raises(SourceError) as raised:
+            client.status(0.1)
+        assert time.monotonic() - started < 1
+        assert raised.value.reason in ("timeout", "refused")
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [((500, "etcdserver: request timed out"), "timeout"), ((401, "no"), "auth"),
+     ((200, "<html>"), "protocol"), ((200, []), "protocol"),
+     ((400, "etcdserver: user name is empty"), "auth")],
+)  # fmt: skip
+def test_refusals_over_http(answer: tuple[int, object], reason: str) -> None:
+    with fake_gateway(status=answer) as url:
+        client = HttpClient(Endpoint(url))
+        with pytest.raises(SourceError) as raised:
+            client.status(1)
+        assert raised.value.reason == reason
+        client.close()
+
+
+def collector(etcd: FakeEtcd) -> MemberCollector:
+    return MemberCollector(Endpoint(etcd.url), GrpcClient, KEY, Durations())
+
+
+def test_a_collection_reads_with_quorum_and_writes_nothing() -> None:
+    with fake_etcd() as etcd:
+        etcd.keys = {KEY: ("a", 77)}
+        found = collector(etcd)
+        facts = found.collect()
+        assert (facts.has_quorum, facts.leader, facts.lease_remaining) == (
+            True, Value(KEY, "a", 77), 25,
+        )  # fmt: skip
+        found.collect()
+        # Alarm, Put, LeaseGrant and the like would be writes through raft.
+        assert sorted(set(etcd.calls)) == ["LeaseTimeToLive", "MemberList", "Range", "Status"]
+        assert etcd.calls.count("MemberList") == 1
+
+
+def test_a_member_without_quorum_answers_but_has_none() -> None:
+    with fake_etcd() as etcd:
+        etcd.fails = {"Range": grpc.StatusCode.UNAVAILABLE}
+        facts = collector(etcd).collect()
+        assert not facts.has_quorum
+        assert facts.leader is None
+
+
+def test_a_member_without_leader_is_not_waited_for() -> None:
+    with fake_etcd() as etcd:
+        etcd.status[4] = 0
+        etcd.status[8] = ("etcdserver: no leader",)
+        facts = collector(etcd).collect()
+        assert not facts.has_quorum
+        assert "Range" not in etcd.calls
+        assert facts.status.errors == ("etcdserver: no leader",)
+
+
+def test_a_learner_is_not_read_through() -> None:
+    with fake_etcd() as etcd:
+        etcd.status[10] = 1
+        facts = collector(etcd).collect()
+        assert facts.status.is_learner
+        assert "Range" not in etcd.calls
+
+
+def test_durations_are_cumulative() -> None:
+    durations = Durations()
+    for seconds in (0.0005, 0.002, 99):
+        durations.observe("status", seconds)
+    buckets, total = durations.buckets("status")
+    assert buckets[0] == ("0.001", 1)
+    assert buckets[1] == ("0.005", 2)
+    assert buckets[-2:] == [("5.0", 2), ("+Inf", 3)]
+    assert total == pytest.approx(99.0025)
+
+
+def test_the_watch_feeds_the_changes_and_moves_on_after_an_error() -> None:
+    with frozen_port() as dead, fake_etcd() as etcd:
+        etcd.keys = {KEY: ("a", 77)}
+        changes = LeaderChanges("/service/main/", WalHistory())
+        endpoints = [Endpoint(f"http://127.0.0.1:{dead.getsockname()[1]}"), Endpoint(etcd.url)]
+        watcher = Watcher(endpoints[1:], GrpcClient, "/service/main/", changes)
+        watcher.start()
+        assert etcd.watched.wait(5)
+        etcd.events.put((KEY, None))
+        etcd.events.put((KEY, "b"))
+        assert until(lambda: changes.counts(0).by_cause["failover"] == 1)
+        watcher.stop()
+
+
+def test_the_watch_over_http() -> None:
+    line = {"result": {"events": [{"kv": {"key": b64(KEY), "value": b64("b")}},
+                                  {"type": "DELETE", "kv": {"key": b64(KEY)}}]}}  # fmt: skip
+    with fake_gateway(watch=(200, json.dumps({"result": {"created": True}}) + "\n"
+                             + json.dumps(line) + "\n")) as url:  # fmt: skip
+        client = HttpClient(Endpoint(url))
+        watch = client.watch("/service/main/")
+        events = [next(watch), next(watch)]
+        with pytest.raises(SourceError):
+            next(watch)
+        assert events == [Event(KEY, "b"), Event(KEY, None)]
+        client.close()
+
+
+def test_the_way_is_chosen_by_the_settings() -> None:
+    with fake_gateway() as url:
+        for protocol, kind in (("http", HttpClient), ("grpc", GrpcClient), ("auto", GrpcClient)):
+            made = client_factory(Settings(etcd_protocol=protocol))(Endpoint(url))
+            assert isinstance(made, kind)
+            made.close()
+
+
+@given(st.dictionaries(st.integers(1, 500), st.integers(0, 2**64 - 1) | st.binary(max_size=50)))
+def test_what_is_written_is_read(fields: dict[int, int | bytes]) -> None:
+    assert wire.read(wire.write(fields)) == {k: [v] for k, v in fields.items() if v}
+
+
+@given(st.binary(max_size=200))
+def test_nonsense_over_grpc_is_a_source_error(raw: bytes) -> None:
+    with suppress(SourceError):
+        fields = wire.read(raw)
+        parse.status(fields)
+        parse.members(fields)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["header", "members", "kvs", "key", "ID", "errors", "result", "events"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=20)
+@given(JSON)
+def test_nonsense_over_http_is_a_source_error(raw: object) -> None:
+    for read in (parse.json_status, parse.json_members, parse.json_values):
+        with suppress(SourceError):
+            read(raw)
+    with suppress(SourceError):
+        list(_events(json.dumps(raw).encode()))
