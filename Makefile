@@ -21,7 +21,7 @@ dev-postgresql-status: setup ## Show the cluster; exit status 1 when it is not h
 
 .PHONY: dev-postgresql-reinit
 dev-postgresql-reinit: setup ## Copy the leader to a replica anew: NODE=app-server-2.lan [CONFIRM=cluster]
-	@tools/orchestrate reinit node="$(NODE)" confirm="$(CONFIRM)"
+	@tools/orchestrate reinit node="$${NODE:-}" confirm="$${CONFIRM:-}"
 
 .PHONY: dev-postgresql-switchover
 dev-postgresql-switchover: setup ## Make another node the leader, clients wait: TARGET_NODE= FORCE=1 DRY_RUN=1
@@ -54,11 +54,11 @@ bench-backup: setup ## Measure a backup against a bare pg_dump | gzip on the sam
 
 .PHONY: dev-postgresql-recover-etcd
 dev-postgresql-recover-etcd: setup ## etcd lost, data fine: begin etcd anew below the leader (asks; DRY_RUN=1 plans)
-	@tools/orchestrate recover_etcd confirm=$(CONFIRM) ask="etcd begins anew, empty; see the plan with DRY_RUN=1."
+	@tools/orchestrate recover_etcd confirm="$${CONFIRM:-}" ask="etcd begins anew, empty; see the plan with DRY_RUN=1."
 
 .PHONY: dev-postgresql-recover-survivors
 dev-postgresql-recover-survivors: setup ## Servers in LOST=a,b are gone for good: go on with the newest copy left (asks; DRY_RUN=1 plans)
-	@tools/orchestrate recover_survivors lost=$(LOST) confirm=$(CONFIRM) ask="The servers $(LOST) are given up; see with DRY_RUN=1 what is lost."
+	@tools/orchestrate recover_survivors lost="$${LOST:-}" confirm="$${CONFIRM:-}" ask="The servers $${LOST:-} are given up; see with DRY_RUN=1 what is lost."
 
 .PHONY: dev-monitoring
 dev-monitoring: dev-up ## Prometheus and the Alertmanager on the controller watch the cluster
@@ -155,4 +155,4 @@ $(VENV)/.ready: requirements/dev.txt tools/setup
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} \
-	  /^[a-z-]+:.*## / {printf "  %-28s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  %-32s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

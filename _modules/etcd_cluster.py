@@ -11,7 +11,7 @@ from __future__ import annotations
 try:
     from pgha.etcd import access, database, health, membership
     from pgha.topology import Topology
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -43,7 +43,7 @@ def status(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology = _topology(cluster)
-    with _operator_errors():
+    with operator_errors():
         here = topology.node(__grains__["id"])
         return health.cluster_status(topology, here, _probes(topology))
 
@@ -62,7 +62,7 @@ def members(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology = _topology(cluster)
-    with _operator_errors():
+    with operator_errors():
         voter = health.any_healthy_voter(topology, _clients(topology))
         return [member.line() for member in voter.members()]
 
@@ -85,7 +85,7 @@ def wait_quorum(deadline=60, voters=None, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology = _topology(cluster)
-    with _operator_errors():
+    with operator_errors():
         return membership.wait_quorum(topology, _probes(topology), deadline, voters)
 
 
@@ -108,7 +108,7 @@ def member_changes(node, learner=True, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology = _topology(cluster)
-    with _operator_errors():
+    with operator_errors():
         plan = membership.plan_member(topology, topology.node(node), learner, _clients(topology))
         return plan.changes
 
@@ -132,7 +132,7 @@ def member_add(node, learner=True, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology = _topology(cluster)
-    with _operator_errors():
+    with operator_errors():
         added = membership.add_member(topology, topology.node(node), learner, _clients(topology))
         return added.line()
 
@@ -154,7 +154,7 @@ def member_remove(node, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology = _topology(cluster)
-    with _operator_errors():
+    with operator_errors():
         removed = membership.remove_member(topology, topology.node(node), _clients(topology))
         return removed.line() if removed else None
 
@@ -174,13 +174,13 @@ def forget_database(cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology = _topology(cluster)
-    with _operator_errors():
+    with operator_errors():
         here = topology.node(__grains__["id"])
         return database.forget(access.client_for(topology, here), topology)
 
 
 def _topology(cluster):
-    with _operator_errors():
+    with operator_errors():
         return Topology.from_pillar(__pillar__, cluster)
 
 

@@ -8,16 +8,12 @@ and ``postgres.recover_survivors``. Nothing is deleted: an old data directory is
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
-from salt.exceptions import CommandExecutionError
-
 try:
-    from pgha.errors import PghaError
     from pgha.etcd import access
     from pgha.etcd.own import Own
     from pgha.node.docker import Docker
-    from pgha.topology import Topology
+    from pgha_minion.call import asked
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -46,8 +42,8 @@ def set_aside(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _own(cluster) as own:
-        return own.set_aside()
+    with operator_errors(OSError):
+        return _own(cluster).set_aside()
 
 
 def found(voters, token, cluster=None):
@@ -68,7 +64,8 @@ def found(voters, token, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _own(cluster) as own:
+    with operator_errors(OSError):
+        own = _own(cluster)
         return own.found([own.topology.node(voter).name for voter in voters], token)
 
 
@@ -87,8 +84,8 @@ def rejoin(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _own(cluster) as own:
-        return own.rejoin()
+    with operator_errors(OSError):
+        return _own(cluster).rejoin()
 
 
 def joined(deadline=60, cluster=None):
@@ -107,8 +104,8 @@ def joined(deadline=60, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _own(cluster) as own:
-        return own.joined(deadline)
+    with operator_errors(OSError):
+        return _own(cluster).joined(deadline)
 
 
 def restore(cluster=None):
@@ -124,16 +121,10 @@ def restore(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _own(cluster) as own:
-        return own.restore()
+    with operator_errors(OSError):
+        return _own(cluster).restore()
 
 
-@contextmanager
 def _own(cluster):
-    """The member; what goes wrong becomes one sentence for the operator."""
-    try:
-        topology = Topology.from_pillar(__pillar__, cluster)
-        here = topology.node(__grains__["id"])
-        yield Own(topology, here, Docker(), lambda node: access.client_for(topology, node))
-    except (PghaError, OSError) as err:
-        raise CommandExecutionError(str(err)) from err
+    topology, here = asked(__pillar__, __grains__["id"], cluster=cluster)
+    return Own(topology, here, Docker(), lambda node: access.client_for(topology, node))

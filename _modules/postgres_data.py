@@ -8,19 +8,15 @@ Loaded on every minion; the verbs are the steps of ``postgres.recover_etcd`` and
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
-from salt.exceptions import CommandExecutionError
-
 try:
-    from pgha.errors import PghaError
     from pgha.held import held_secrets
     from pgha.node import data, stopping
     from pgha.node import position as reading
     from pgha.node.docker import Docker
     from pgha.node.files import file_changes, write_file
     from pgha.render import patroni
-    from pgha.topology import Topology
+    from pgha_minion.call import asked
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -50,7 +46,8 @@ def position(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _here(cluster) as (topology, _):
+    with operator_errors(OSError):
+        topology, _ = _here(cluster)
         if not data.initialised(topology)["postgresql"]:
             return None
         return reading.position(topology, Docker())
@@ -72,7 +69,8 @@ def use_voter(voter, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _here(cluster) as (topology, node):
+    with operator_errors(OSError):
+        topology, node = _here(cluster)
         secrets = {"pgha": held_secrets(__pillar__, topology)}
         first = topology.node(voter).name
         changed = file_changes([patroni.config_file(topology, node, secrets, first)])
@@ -99,7 +97,8 @@ def stop(components="patroni", cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     wanted = components.split(",") if isinstance(components, str) else components
-    with _here(cluster) as (topology, node):
+    with operator_errors(OSError):
+        topology, node = _here(cluster)
         docker = Docker()
         return [
             name
@@ -108,11 +107,5 @@ def stop(components="patroni", cluster=None):
         ]
 
 
-@contextmanager
 def _here(cluster):
-    """The topology and this node; what goes wrong becomes one sentence for the operator."""
-    try:
-        topology = Topology.from_pillar(__pillar__, cluster)
-        yield topology, topology.node(__grains__["id"])
-    except (PghaError, OSError) as err:
-        raise CommandExecutionError(str(err)) from err
+    return asked(__pillar__, __grains__["id"], cluster=cluster)

@@ -17,7 +17,7 @@ try:
     from pgha.pg.settings import member_settings
     from pgha.render.accounts import MONITOR, SUPERUSER
     from pgha.topology import Topology
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -51,7 +51,7 @@ def facts(node=None, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         asked = topology.node(node or __grains__["id"])
         settings = member_settings(topology, asked, MONITOR, _password(topology, "monitor"))
@@ -88,7 +88,7 @@ def role_changes(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return converge.plan_roles(_leader(topology), _roles(topology))
 
@@ -106,7 +106,7 @@ def apply_roles(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return converge.apply_roles(_leader(topology), _roles(topology))
 
@@ -125,7 +125,7 @@ def database_changes(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return converge.plan_databases(_leader(topology), _database(topology))
 
@@ -143,7 +143,7 @@ def apply_databases(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return converge.apply_databases(_leader(topology), _database(topology))
 
@@ -167,7 +167,7 @@ def checkpoint(timeout=300, announce=0, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         seconds = probe.checkpoint(_leader(topology, float(timeout)))
         if announce:

@@ -90,10 +90,11 @@ def status(address="127.0.0.1", cluster=None):
     address
         The address that Prometheus' pages are served on. Defaults to the loopback.
     cluster
-        Name of the cluster; not used, one Prometheus answers on an address.
+        Name of the cluster. Defaults to the only one.
     """
     with _operator_errors():
-        return api.status(monitoring.pages_url(address))
+        watched = Topology.from_pillar(__pillar__, cluster).cluster
+        return api.status(monitoring.pages_url(address), watched)
 
 
 def wait_ready(address="127.0.0.1", deadline=60, cluster=None):
@@ -111,10 +112,12 @@ def wait_ready(address="127.0.0.1", deadline=60, cluster=None):
     deadline
         Seconds. Defaults to 60.
     cluster
-        Name of the cluster; not used, one Prometheus answers on an address.
+        Name of the cluster. Defaults to the only one.
     """
     with _operator_errors():
-        return api.wait_ready(monitoring.pages_url(address), deadline_s=float(deadline))
+        watched = Topology.from_pillar(__pillar__, cluster).cluster
+        url = monitoring.pages_url(address)
+        return api.wait_ready(url, watched, deadline_s=float(deadline))
 
 
 def _address(topology):

@@ -21,7 +21,8 @@ try:
     from pgha.render import exporter as rendered
     from pgha.render.compose import STACK_COMPONENTS, stack_name
     from pgha.topology import Topology
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.call import asked
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -68,7 +69,7 @@ def clusters():
 
         salt '*' postgres_node.clusters
     """
-    with _operator_errors():
+    with operator_errors():
         return clusters_of(__pillar__, __grains__["id"])
 
 
@@ -86,9 +87,9 @@ def facts(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        return node_facts.gather(topology, topology.node(__grains__["id"]), Docker())
+    with operator_errors():
+        topology, node = _here(cluster)
+        return node_facts.gather(topology, node, Docker())
 
 
 def stacks(cluster=None):
@@ -101,9 +102,8 @@ def stacks(cluster=None):
 
         salt '*' postgres_node.stacks
     """
-    with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        node = topology.node(__grains__["id"])
+    with operator_errors():
+        topology, node = _here(cluster)
         return node_facts.stacks_here(topology, node, Docker().containers())
 
 
@@ -120,9 +120,8 @@ def reload(service, cluster=None):
     service
         patroni, restapi, haproxy, pgbouncer or exporter.
     """
-    with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        node = topology.node(__grains__["id"])
+    with operator_errors():
+        topology, node = _here(cluster)
         docker = Docker()
         running = _running(docker, topology, node, service)
         for container in running:
@@ -144,7 +143,7 @@ def data(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         return node_aside.look(Topology.from_pillar(__pillar__, cluster))
 
 
@@ -164,11 +163,9 @@ def set_data_aside(label, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        found = node_facts.stacks_here(
-            topology, topology.node(__grains__["id"]), Docker().containers()
-        )
+    with operator_errors():
+        topology, node = _here(cluster)
+        found = node_facts.stacks_here(topology, node, Docker().containers())
         return node_aside.set_aside(topology, label, found)
 
 
@@ -188,7 +185,7 @@ def restart(component, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         return replacing.restart(topology, node, component, Docker())
 
@@ -213,7 +210,7 @@ def wait_recreated(component, before=(), deadline=300, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         topology, node = _here(cluster)
         return replacing.wait_recreated(topology, node, component, before, deadline, Docker())
 
@@ -232,9 +229,8 @@ def routes(cluster=None, timeout=10):
     timeout
         Seconds for all three together. Defaults to 10.
     """
-    with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        node = topology.node(__grains__["id"])
+    with operator_errors():
+        topology, node = _here(cluster)
         return route.check(topology, node, _monitor_password(topology), deadline_s=timeout)
 
 
@@ -254,15 +250,13 @@ def prove(cluster=None, timeout=30, exporter=False):
     exporter
         Also wait for an answer of this server's exporter. Defaults to False.
     """
-    with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        node = topology.node(__grains__["id"])
+    with operator_errors():
+        topology, node = _here(cluster)
         ends = time.monotonic() + timeout
         proof = route.prove(topology, node, _monitor_password(topology), deadline_s=timeout)
         if exporter:
             left = max(ends - time.monotonic(), 1.0)
-            asked = node_exporter.endpoint(topology, node)
-            node_exporter.wait_healthy(asked, deadline_s=left)
+            node_exporter.wait_healthy(node_exporter.endpoint(topology, node), deadline_s=left)
         return proof
 
 
@@ -283,14 +277,13 @@ def tell_backups(times, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
+    with operator_errors():
+        topology, _ = _here(cluster)
         return node_files.put(rendered.backup_status(topology, times))
 
 
 def _here(cluster):
-    topology = Topology.from_pillar(__pillar__, cluster)
-    return topology, topology.node(__grains__["id"])
+    return asked(__pillar__, __grains__["id"], cluster=cluster)
 
 
 def _monitor_password(topology):

@@ -12,8 +12,8 @@ try:
     from pgha.held import held_password
     from pgha.pool import guard as guarding
     from pgha.pool.console import console_settings, pool_paused
-    from pgha.topology import Topology
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.call import asked
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -42,11 +42,9 @@ def paused(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        return pool_paused(
-            topology, topology.node(__grains__["id"]), _password(topology, "monitor")
-        )
+    with operator_errors():
+        topology, node = _here(cluster)
+        return pool_paused(topology, node, _password(topology, "monitor"))
 
 
 def resume(cluster=None):
@@ -62,7 +60,7 @@ def resume(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         return guarding.resume(_console(cluster))
 
 
@@ -80,13 +78,16 @@ def guard(cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    with _operator_errors():
+    with operator_errors():
         return guarding.start(_console(cluster))
 
 
+def _here(cluster):
+    return asked(__pillar__, __grains__["id"], cluster=cluster)
+
+
 def _console(cluster):
-    topology = Topology.from_pillar(__pillar__, cluster)
-    node = topology.node(__grains__["id"])
+    topology, node = _here(cluster)
     return console_settings(topology, node, _password(topology, "pgbouncer"))
 
 

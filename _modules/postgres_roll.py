@@ -20,8 +20,8 @@ try:
     from pgha.render import patroni as declared
     from pgha.render.accounts import MONITOR
     from pgha.roll.in_place import restart_leader
-    from pgha.topology import Topology
-    from pgha_minion.errors import operator_errors as _operator_errors
+    from pgha_minion.call import asked
+    from pgha_minion.errors import operator_errors
 
     MISSING = None
 except ImportError as error:
@@ -54,7 +54,7 @@ def outlook(cluster=None):
     topology, here = _asked(None, cluster)
     # Before the first deploy there is no password, and no PostgreSQL to ask either.
     monitor = (held_secrets(__pillar__, topology).get("passwords") or {}).get("monitor", "")
-    with _operator_errors():
+    with operator_errors():
         return looking_ahead.outlook(
             topology,
             here,
@@ -88,7 +88,7 @@ def restart(node=None, deadline=120, hold=False, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with _operator_errors():
+    with operator_errors():
         if hold:
             passwords = {
                 name: _password(topology, name) for name in ("restapi", "monitor", "pgbouncer")
@@ -118,17 +118,14 @@ def wait_ready(node=None, deadline=120, cluster=None):
         Name of the cluster. Defaults to the only one.
     """
     topology, asked = _asked(node, cluster)
-    with _operator_errors():
+    with operator_errors():
         return gate.wait_ready(
             topology, asked, lambda each: access.client_for(topology, each), deadline
         )
 
 
 def _asked(node, cluster):
-    """The topology and the node that a call is about."""
-    with _operator_errors():
-        topology = Topology.from_pillar(__pillar__, cluster)
-        return topology, topology.node(node or __grains__["id"])
+    return asked(__pillar__, __grains__["id"], node, cluster)
 
 
 def _password(topology, name):

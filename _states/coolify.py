@@ -13,12 +13,19 @@ Runs on the controller minion only.
 
 from __future__ import annotations
 
-from salt.exceptions import CommandExecutionError
+try:
+    from pgha_minion.settle import Sentences, settle
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error.name
 
 __virtualname__ = "coolify"
 
 
 def __virtual__():
+    if MISSING:
+        return False, f"Python package {MISSING} is missing; install requirements/salt.txt"
     if "coolify.converge" not in __salt__:
         return False, "the execution module coolify is not loaded"
     return __virtualname__
@@ -272,41 +279,16 @@ def hostname_known(name, restart=False, cluster=None):
 
 
 def _settled(name, thing, verb, look, act, *, look_again=None, remark=str, fine=None):
-    """Diff, act, look again, diff again. ``look`` returns the changes that acting would make."""
-    ret = {"name": name, "result": True, "changes": {}}
-    try:
-        changes = look()
-        if not changes:
-            return {**ret, "comment": _said(fine or f"{thing} is present.", remark)}
-        if __opts__["test"]:
-            comment = _said(f"{thing} would have been {verb}.", remark)
-            return {**ret, "result": None, "changes": changes, "comment": comment}
-        try:
-            act()
-        except CommandExecutionError as err:
-            done = _half_done(changes, look)
-            return {**ret, "result": False, "changes": done, "comment": str(err)}
-        left = (look_again or look)()
-    except CommandExecutionError as err:
-        return {**ret, "result": False, "comment": str(err)}
-    if left:
-        names = ", ".join(sorted(left))
-        comment = f"{thing} was {verb}, but Coolify still differs in: {names}."
-        return {**ret, "result": False, "changes": changes, "comment": comment}
-    return {**ret, "changes": changes, "comment": _said(f"{thing} was {verb}.", remark)}
-
-
-def _said(sentence, remark):
-    return f"{sentence} {remark()}".strip()
-
-
-def _half_done(changes, look):
-    """What was done before acting failed: the changes that a second look no longer wants."""
-    try:
-        left = look()
-    except CommandExecutionError:
-        return {}
-    return {key: change for key, change in changes.items() if key not in left}
+    """``look`` returns the changes that acting would make."""
+    said = Sentences(
+        fine=fine or f"{thing} is present.",
+        would=f"{thing} would have been {verb}.",
+        done=f"{thing} was {verb}.",
+        left=f"{thing} was {verb}, but Coolify still differs in: {{keys}}.",
+    )
+    return settle(
+        name, look, act, said, test=__opts__["test"], look_again=look_again, remark=remark
+    )
 
 
 def _with_starts(outcome):

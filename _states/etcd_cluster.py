@@ -10,12 +10,19 @@ Members of the etcd cluster below Patroni.
 
 from __future__ import annotations
 
-from salt.exceptions import CommandExecutionError
+try:
+    from pgha_minion.settle import Sentences, settle
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error.name
 
 __virtualname__ = "etcd_cluster"
 
 
 def __virtual__():
+    if MISSING:
+        return False, f"Python package {MISSING} is missing; install requirements/salt.txt"
     if "etcd_cluster.member_changes" not in __salt__:
         return False, "the execution module etcd_cluster is not loaded"
     return __virtualname__
@@ -33,21 +40,17 @@ def member_present(name, learner=True, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    ret = {"name": name, "result": True, "changes": {}, "comment": f"{name} is a member of etcd."}
     wanted = {"learner": learner, "cluster": cluster}
-    try:
-        changes = __salt__["etcd_cluster.member_changes"](name, **wanted)
-        if not changes:
-            return ret
-        if __opts__["test"]:
-            would = f"{name} would have been announced to etcd."
-            return {**ret, "result": None, "changes": changes, "comment": would}
-        __salt__["etcd_cluster.member_add"](name, **wanted)
-        ret["changes"] = changes
-        left = __salt__["etcd_cluster.member_changes"](name, **wanted)
-    except CommandExecutionError as err:
-        return {**ret, "result": False, "comment": str(err)}
-    if left:
-        comment = f"etcd accepted {name} and does not list it; see `pgha-logs etcd` on the voters."
-        return {**ret, "result": False, "comment": comment}
-    return {**ret, "comment": f"{name} was announced to etcd and can join."}
+    said = Sentences(
+        fine=f"{name} is a member of etcd.",
+        would=f"{name} would have been announced to etcd.",
+        done=f"{name} was announced to etcd and can join.",
+        left=f"etcd accepted {name} and does not list it; see `pgha-logs etcd` on the voters.",
+    )
+    return settle(
+        name,
+        lambda: __salt__["etcd_cluster.member_changes"](name, **wanted),
+        lambda: __salt__["etcd_cluster.member_add"](name, **wanted),
+        said,
+        test=__opts__["test"],
+    )

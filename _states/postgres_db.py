@@ -12,12 +12,19 @@ Roles and databases of the cluster, applied on the leader's server.
 
 from __future__ import annotations
 
-from salt.exceptions import CommandExecutionError
+try:
+    from pgha_minion.settle import Sentences, settle
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error.name
 
 __virtualname__ = "postgres_db"
 
 
 def __virtual__():
+    if MISSING:
+        return False, f"Python package {MISSING} is missing; install requirements/salt.txt"
     if "postgres_db.role_changes" not in __salt__:
         return False, "the execution module postgres_db is not loaded"
     return __virtualname__
@@ -52,20 +59,16 @@ def databases_present(name, cluster=None):
 
 
 def _present(name, cluster, what, changes_of, apply):
-    ret = {"name": name, "result": True, "changes": {}, "comment": f"The {what} are as declared."}
-    try:
-        changes = __salt__[changes_of](cluster=cluster)
-        if not changes:
-            return ret
-        keys = ", ".join(sorted(changes))
-        if __opts__["test"]:
-            would = f"The {what} would have been changed: {keys}."
-            return {**ret, "result": None, "changes": changes, "comment": would}
-        ret["changes"] = __salt__[apply](cluster=cluster)
-        left = __salt__[changes_of](cluster=cluster)
-    except CommandExecutionError as err:
-        return {**ret, "result": False, "comment": str(err)}
-    if left:
-        comment = f"After the change {', '.join(sorted(left))} still differ(s)."
-        return {**ret, "result": False, "comment": comment}
-    return {**ret, "comment": f"The {what} were changed: {keys}."}
+    said = Sentences(
+        fine=f"The {what} are as declared.",
+        would=f"The {what} would have been changed: {{keys}}.",
+        done=f"The {what} were changed: {{keys}}.",
+        left="After the change {keys} still differ(s).",
+    )
+    return settle(
+        name,
+        lambda: __salt__[changes_of](cluster=cluster),
+        lambda: __salt__[apply](cluster=cluster),
+        said,
+        test=__opts__["test"],
+    )

@@ -9,12 +9,19 @@ The pool of a server, as it must be between operations.
 
 from __future__ import annotations
 
-from salt.exceptions import CommandExecutionError
+try:
+    from pgha_minion.settle import Sentences, settle
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error.name
 
 __virtualname__ = "postgres_pool"
 
 
 def __virtual__():
+    if MISSING:
+        return False, f"Python package {MISSING} is missing; install requirements/salt.txt"
     if "postgres_pool.resume" not in __salt__:
         return False, "the execution module postgres_pool is not loaded"
     return __virtualname__
@@ -32,16 +39,18 @@ def resumed(name, cluster=None):
     cluster
         Name of the cluster. Defaults to the only one.
     """
-    ret = {"name": name, "result": True, "changes": {}, "comment": "No client is held."}
-    try:
-        if not __salt__["postgres_pool.paused"](cluster=cluster):
-            return ret
-        ret["changes"] = {"pool": {"old": "paused", "new": "resumed"}}
-        if __opts__["test"]:
-            return {**ret, "result": None, "comment": "The pool would have been resumed."}
+    said = Sentences(
+        fine="No client is held.",
+        would="The pool would have been resumed.",
+        done="The pool was still paused by an interrupted run and was resumed.",
+        left="The pool is paused again.",
+    )
+
+    def look():
+        held = __salt__["postgres_pool.paused"](cluster=cluster)
+        return {"pool": {"old": "paused", "new": "resumed"}} if held else {}
+
+    def let_go():
         __salt__["postgres_pool.resume"](cluster=cluster)
-        if __salt__["postgres_pool.paused"](cluster=cluster):
-            return {**ret, "result": False, "changes": {}, "comment": "The pool is paused again."}
-    except CommandExecutionError as err:
-        return {**ret, "result": False, "changes": {}, "comment": str(err)}
-    return {**ret, "comment": "The pool was still paused by an interrupted run and was resumed."}
+
+    return settle(name, look, let_go, said, test=__opts__["test"])

@@ -41,7 +41,7 @@ def create_once(path: Path, content: str) -> bool:
             return False
         finally:
             os.unlink(temporary)
-    _flush_directory(path.parent)
+    flush(path.parent)
     return True
 
 
@@ -59,7 +59,7 @@ def replace(path: Path, content: str, mode: int = 0o600) -> None:
     """Write the file, over the old one if there is one."""
     with _written_beside(path, content, mode) as temporary:
         os.replace(temporary, path)
-    _flush_directory(path.parent)
+    flush(path.parent)
 
 
 def read_text(path: Path, meant: str) -> str:
@@ -106,7 +106,8 @@ def _written_beside(path: Path, content: str, mode: int = 0o600) -> Iterator[str
         raise
 
 
-def _flush_directory(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have the system write a file, or a directory's entries, to the disk now."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -14,9 +14,14 @@ from pgha.errors import PghaError
 
 
 @contextmanager
-def operator_errors() -> Iterator[None]:
-    """Turn a `PghaError` of the block into the error that Salt shows without a traceback."""
+def operator_errors(*also: type[Exception]) -> Iterator[None]:
+    """Turn a `PghaError` of the block into the error that Salt shows without a traceback.
+
+    Args:
+        also: further errors whose own text is a sentence for the operator, such as `OSError`.
+    """
+    expected: tuple[type[Exception], ...] = (PghaError, *also)
     try:
         yield
-    except PghaError as err:
+    except expected as err:
         raise CommandExecutionError(str(err)) from err

@@ -27,6 +27,7 @@ from pgha.secrets import SecretStore
 from tests.support.fake_fleet import FakeFleet
 from tests.unit.clients.postgres_server import PASSWORD, Server, binaries, running_server
 
+TOLD = "postgres_node.tell_backups"
 CONTENT = """
 CREATE ROLE shop LOGIN PASSWORD 'of the shop';
 CREATE DATABASE "odd'name" OWNER shop;
@@ -89,7 +90,10 @@ def _know_password(server: Server) -> None:
 
 def operation(server: Server, **answer: Any) -> Operation:
     leader = {"role": "leader", "state": "running", "timeline": 1, **answer}
-    replies = {"patroni.status": lambda minion, **_: leader if "app-server-1" in minion else None}
+    replies = {
+        "patroni.status": lambda minion, **_: leader if "app-server-1" in minion else None,
+        TOLD: "backup.json",
+    }
     return Operation(
         server.topology, FakeFleet(replies), step=lambda what: nullcontext(),
         state_dir=server.root / "state",
@@ -167,7 +171,9 @@ def test_a_dead_source_is_left_for_the_next_one(source: Server) -> None:
             "lag_bytes": 0,
         },
     }
-    run.fleet = FakeFleet({"patroni.status": lambda minion, **_: states.get(minion)})
+    run.fleet = FakeFleet(
+        {"patroni.status": lambda minion, **_: states.get(minion), TOLD: "backup.json"}
+    )
     outcome = take_backup(run, "sql")
     assert outcome.report[0].startswith(
         "Taken from app-server-1.lan, a leader, after others failed"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import salt.loader
 from salt.exceptions import CommandExecutionError
+
+from tests.support.verbs import files_in, verbs_of
 
 FUNCTIONS = (
     "coolify.version", "coolify.survey", "coolify.converge", "coolify.tag_clients",
@@ -26,27 +29,41 @@ STATES = (
 )  # fmt: skip
 
 
-def test_every_function_is_loaded(caller: Any) -> None:
-    assert set(FUNCTIONS) - set(caller.cmd("sys.list_functions")) == set()
+def defined(folder: str) -> set[str]:
+    """What the files of ``_modules`` or ``_states`` define, as Salt names it."""
+    names = {file.__virtualname__ for file in files_in(folder)}
+    return {f"{name}.{verb}" for name in names for verb in vars(verbs_of(name, folder))}
 
 
-def test_every_state_is_loaded(caller: Any) -> None:
-    assert set(STATES) - set(caller.cmd("sys.list_state_functions")) == set()
+def ours(loaded: list[str], folder: str) -> set[str]:
+    names = {file.__virtualname__ for file in files_in(folder)}
+    return {function for function in loaded if function.split(".")[0] in names}
 
 
-def test_every_function_can_be_documented(caller: Any) -> None:
+def test_every_function_is_loaded_and_nothing_that_a_file_only_imports(caller: Any) -> None:
+    loaded = ours(caller.cmd("sys.list_functions"), "_modules")
+    assert loaded == defined("_modules")
+    assert set(FUNCTIONS) <= loaded
+
+
+def test_every_state_is_loaded_and_nothing_that_a_file_only_imports(caller: Any) -> None:
+    """Those that ask for the Salt master are not on a minion."""
+    loaded = ours(caller.cmd("sys.list_state_functions"), "_states")
+    assert loaded <= defined("_states")
+    assert set(STATES) <= loaded
+
+
+@pytest.mark.usefixtures("caller")
+@pytest.mark.parametrize("verb", ["coolify.project", "coolify.service_put", "patroni.reinit"])
+def test_a_verb_is_found_in_a_file_of_another_name(minion_opts: dict[str, Any], verb: str) -> None:
+    """Asked for alone, before anything else has made the loader read that file."""
+    assert verb in salt.loader.minion_mods(dict(minion_opts))
+
+
+@pytest.mark.parametrize("module", sorted({file.__virtualname__ for file in files_in("_modules")}))
+def test_every_function_can_be_documented(caller: Any, module: str) -> None:
     """A signature that cannot be inspected breaks `salt '*' sys.argspec` and with it the API."""
-    for module in (
-        "coolify",
-        "patroni",
-        "etcd_cluster",
-        "etcd_member",
-        "postgres_data",
-        "postgres_node",
-        "postgres_db",
-        "postgres_pool",
-    ):
-        assert caller.cmd("sys.argspec", module)
+    assert caller.cmd("sys.argspec", module)
 
 
 def test_wrong_pillar_is_a_sentence(caller: Any) -> None:

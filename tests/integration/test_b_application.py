@@ -5,35 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.lab import Lab
+from tests.support.writes import CA, conninfo, from_process
 
 SERVERS = ("app-server-1", "app-server-2", "controller", "builder")
-HOSTNAME = "db.postgres.host.uk.com"
-CA = "/etc/pgha/coolify_postgres/ca.crt"
 IMAGE = "pgha/patroni:16-4.1.5-1"
-
-
-def conninfo(port: int) -> str:
-    return (
-        f"host={HOSTNAME} port={port} dbname=application user=app_user "
-        f"sslmode=verify-full sslrootcert={CA} connect_timeout=5"
-    )
-
-
-def from_process(lab: Lab, server: str, port: int, sql: str) -> str:
-    """Run a query as a plain process of the server: psycopg from Salt's own Python."""
-    program = (
-        "import sys, psycopg\n"
-        "password = sys.stdin.readline().strip()\n"
-        "with psycopg.connect(sys.argv[1], password=password, autocommit=True) as connection:\n"
-        "    rows = connection.execute(sys.argv[2])\n"
-        "    print(rows.fetchone()[0] if rows.description else 'done')\n"
-    )
-    password = lab.read_secret("postgresql/app_password.txt")
-    done = lab.run(
-        server, "/opt/salt/bin/python", "-c", program, conninfo(port), sql, stdin=password
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def from_container(lab: Lab, server: str, port: int, sql: str) -> str:

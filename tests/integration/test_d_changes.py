@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.integration.test_a_deploy import postmaster_start_times
 from tests.support.lab import Lab, eventually
+from tests.support.writes import from_process
 
 
 def setting(lab: Lab, name: str) -> dict[str, str]:
@@ -85,8 +86,6 @@ def test_password_of_the_application_can_be_rotated(cluster: Lab) -> None:
     try:
         secret.write_text("aNewPasswordOfThirtyTwoLetters01")
         changes.append(cluster.deploy().changes)
-        from tests.integration.test_b_application import from_process
-
         assert from_process(cluster, cluster.servers[0], 5432, "SELECT 1") == "1"
         assert secret.read_text() not in json.dumps(changes)
     finally:

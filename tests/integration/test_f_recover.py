@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 from tests.integration.test_a_deploy import postmaster_start_times
-from tests.integration.test_b_application import from_process
 from tests.support.lab import Lab, eventually
+from tests.support.writes import from_process
 
 
 def healthy(lab: Lab) -> bool:

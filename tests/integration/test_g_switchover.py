@@ -14,6 +14,8 @@ from tests.support.operations import operate
 from tests.support.writes import Writes, conninfo
 
 CLUSTER = "coolify_postgres"
+MOST_LATENCY_S = 3.0
+"""What a switchover may add to a pooled client's call (the whole call is measured)."""
 OPEN_TRANSACTION = (
     "import sys, psycopg\n"
     "password = sys.stdin.readline().strip()\n"
@@ -58,7 +60,7 @@ def test_switchovers_cost_pooled_clients_no_error(cluster: Lab) -> None:
         assert done["result"] is True, done["comment"]
         assert "every replica streams from it" in done["comment"]
     assert (writes.report["errors"], writes.lost) == (0, 0), writes.report
-    assert writes.report["slowest"] < 5, writes.report
+    assert writes.report["slowest"] <= MOST_LATENCY_S, writes.report
     assert (cluster.leader(), timeline(cluster)) == (led, before + 2)
     assert healthy(cluster)
 

@@ -21,6 +21,7 @@ PORTS = {
     "postgresql_pool_port": 16432,
     "postgresql_member_port": 15434,
     "patroni_restapi_port": 18008,
+    "postgresql_exporter_port": 18010,
     "etcd_client_port": 12379,
     "etcd_peer_port": 12380,
 }

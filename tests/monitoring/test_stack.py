@@ -81,7 +81,7 @@ def stack(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
 def test_it_is_ready_when_it_has_rules_an_alertmanager_and_has_tried_every_node(
     stack: Stack,
 ) -> None:
-    found = api.wait_ready(stack.url, deadline_s=40)
+    found = api.wait_ready(stack.url, stack.cluster.cluster, deadline_s=40)
 
     assert found["rules"] == len(all_rules())
     assert found["alertmanagers"] == 1

@@ -82,6 +82,11 @@ def conninfo(port: int) -> str:
 
 def query(lab: Lab, server: str, sql: str) -> str:
     """One statement as the application's user, from a server, through the router."""
+    return from_process(lab, server, 5432, sql)
+
+
+def from_process(lab: Lab, server: str, port: int, sql: str) -> str:
+    """The first column of a statement's first row, asked by a plain process of the server."""
     program = (
         "import sys, psycopg\n"
         "password = sys.stdin.readline().strip()\n"
@@ -91,7 +96,7 @@ def query(lab: Lab, server: str, sql: str) -> str:
     )
     password = lab.read_secret("postgresql/app_password.txt")
     done = lab.run(
-        server, "/opt/salt/bin/python", "-c", program, conninfo(5432), sql, stdin=password
+        server, "/opt/salt/bin/python", "-c", program, conninfo(port), sql, stdin=password
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

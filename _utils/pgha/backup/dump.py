@@ -17,6 +17,7 @@ from pgha.backup.manifest import DatabasePart
 from pgha.backup.names import database_folder
 from pgha.backup.tools import Tools, run, stream_out
 from pgha.errors import DamagedStateError, FailedError, UnreachableError
+from pgha.statefiles import flush
 
 OUT = "/run/out"
 PIPES = "/run/pipes"
@@ -224,17 +225,9 @@ def _directory_dumped(path: Path, parts: dict[str, DatabasePart]) -> Dumped:
         if file.suffix == ".gz":
             for _ in blocks(file):
                 pass
-        _flush(file)
+        flush(file)
     digests = {str(file.relative_to(path)): sha256_of(file) for file in files}
     return Dumped(parts, digests, sum(file.stat().st_size for file in files), None)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def amount(count: float) -> str:

@@ -27,6 +27,7 @@ from pgha.errors import FailedError, RefusedError, UnreachableError
 from pgha.lock import utc_now
 from pgha.operate.operation import Operation, Outcome
 from pgha.secrets import SecretStore
+from pgha.statefiles import flush
 from pgha.topology import Topology
 
 ASK_TIMEOUT_S = 15
@@ -172,7 +173,7 @@ class _Run:
         manifests.write(final, made)
         # The manifest alone is no backup; with the rename both are there.
         temporary.rename(final)
-        _flush_folder(self.backups.root)
+        flush(self.backups.root)
 
     def _describe(
         self,
@@ -245,11 +246,3 @@ def _summary(root: Path, made: manifests.Manifest) -> str:
         f"{made.postgresql_version}, {made.duration_s} s. Not verified yet: "
         "salt-run state.orchestrate postgres.backup_verify."
     )
-
-
-def _flush_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,6 +18,21 @@ def find_project(client: CoolifyClient, topology: Topology, name: str | None) ->
     return only_project(client.projects(), topology, name)
 
 
+def need_project(client: CoolifyClient, topology: Topology, name: str | None) -> Project:
+    """Like `find_project`.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = find_project(client, topology, name)
+    if found is None:
+        raise NotFoundError(
+            f"Coolify at {client.url} has no project {name or topology.coolify.project}: "
+            "create it first (coolify.project_create)."
+        )
+    return found
+
+
 def find_environment(
     client: CoolifyClient,
     topology: Topology,

@@ -10,7 +10,6 @@ Reference: https://www.pgbouncer.org/usage.html, "Admin console".
 from __future__ import annotations
 
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -114,12 +113,7 @@ class Console:
     def __enter__(self) -> Console:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _command(self, command: str, limit_s: float) -> list[tuple[Any, ...]]:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 
 from pgha.errors import PghaError, TimedOutError, UnreachableError
 from pgha.pool.console import Console
@@ -97,12 +96,7 @@ class Pools:
     def __enter__(self) -> Pools:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _pair(self, node: Node) -> tuple[Console, Console] | PghaError:

@@ -12,11 +12,14 @@ from pgha.wait import Pending, poll
 TIMEOUT_S = 5
 
 
-def status(url: str, client: httpx.Client | None = None) -> dict[str, Any]:
+def status(
+    url: str, scope: str | None = None, client: httpx.Client | None = None
+) -> dict[str, Any]:
     """Targets, rules, alerts and Alertmanagers of a Prometheus.
 
     Args:
         url: its address without a trailing slash.
+        scope: the cluster that it should watch; only its targets count. None for all.
         client: for tests.
 
     Returns:
@@ -26,30 +29,37 @@ def status(url: str, client: httpx.Client | None = None) -> dict[str, Any]:
 
     Raises:
         UnreachableError: it does not answer, or is not ready yet.
-        RefusedError: it answers with something else than its API.
+        RefusedError: it answers with something else than its API, or watches another cluster.
     """
     with client or httpx.Client(timeout=TIMEOUT_S, trust_env=False) as session:
         targets = _data(session, f"{url}/api/v1/targets?state=active")["activeTargets"]
         groups = _data(session, f"{url}/api/v1/rules")["groups"]
         known = _data(session, f"{url}/api/v1/alertmanagers")["activeAlertmanagers"]
+    own = [one for one in targets if scope in (None, one["labels"].get("scope"))]
+    if targets and not own:
+        raise RefusedError(
+            f"the Prometheus at {url} does not watch {scope} but another cluster; one address "
+            "serves one Prometheus, docs/monitoring.md says how one watches several"
+        )
     rules = [rule for group in groups for rule in group["rules"]]
     return {
-        "targets": {one["labels"]["instance"]: _health(one) for one in targets},
+        "targets": {one["labels"]["instance"]: _health(one) for one in own},
         "rules": len(rules),
         "alerts": sorted(rule["name"] for rule in rules if rule.get("state") == "firing"),
         "alertmanagers": len(known),
     }
 
 
-def wait_ready(url: str, *, deadline_s: float) -> dict[str, Any]:
-    """Wait until it has rules, an Alertmanager, and has tried every target; returns its `status`.
+def wait_ready(url: str, scope: str, *, deadline_s: float) -> dict[str, Any]:
+    """Wait until it has rules, an Alertmanager, and has tried every target of the cluster; returns
+    its `status`.
 
     Raises:
         TimedOutError: saying what was still missing.
     """
 
     def check() -> dict[str, Any] | Pending:
-        found = status(url)
+        found = status(url, scope)
         untried = [name for name, health in found["targets"].items() if health == "unknown"]
         if found["rules"] and found["alertmanagers"] and found["targets"] and not untried:
             return found

@@ -10,7 +10,8 @@ import yaml
 
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.clients_of import ClientOutcome, tag_clients
-from pgha.coolify.converge import converge, wish
+from pgha.coolify.converge import converge
+from pgha.coolify.wish import wish
 from pgha.errors import NotFoundError
 from pgha.topology import Topology
 from tests.unit.coolify_client.conftest import compose_of

@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from pgha.coolify.client import CoolifyClient
-from pgha.coolify.converge import Outcome, converge, wish
+from pgha.coolify.converge import converge
 from pgha.coolify.creating import Pace
 from pgha.coolify.stacks import Mark
+from pgha.coolify.wish import Outcome, wish
 from pgha.errors import FailedError, NotFoundError, PghaError
 from pgha.topology import Node, Topology
 from tests.unit.coolify_client.conftest import compose_of

@@ -18,10 +18,11 @@ from lab.coolify.standin import Standin
 from pgha.coolify.cleanup import switch_off_everywhere
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.clients_of import tag_clients
-from pgha.coolify.converge import Outcome, converge, wish
+from pgha.coolify.converge import converge
 from pgha.coolify.creating import Pace
 from pgha.coolify.retry import RetryPolicy
 from pgha.coolify.survey import survey
+from pgha.coolify.wish import Outcome, wish
 from pgha.errors import PghaError
 from pgha.render.compose import stack_compose
 from pgha.topology import Topology

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from pgha.coolify.client import CoolifyClient
-from pgha.coolify.converge import converge, wish
+from pgha.coolify.converge import converge
 from pgha.coolify.survey import survey
+from pgha.coolify.wish import wish
 from pgha.topology import Topology
 from tests.unit.coolify_client.conftest import compose_of
 from tests.unit.coolify_client.fake import ALL, FakeCoolify, html, raises, reply

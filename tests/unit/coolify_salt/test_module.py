@@ -10,18 +10,26 @@ from typing import Any
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from _modules import coolify
 from pgha.coolify.client import CoolifyClient
+from tests.support.verbs import files_of, verbs_of
 from tests.unit.coolify_client.fake import SENTINEL, TOKEN, URL, FakeCoolify, html
 
+coolify = verbs_of("coolify")
 PILLAR = {"coolify_url": URL, "pgha": {"coolify_token": TOKEN}}
 ETCD_1 = "coolify_postgres-postgres-node-1-etcd"
 COMPOSE = '{"services": {"web": {"image": "x"}}}'
 
 
 @pytest.fixture
-def configure_loader_modules() -> dict[Any, Any]:
-    return {coolify: {"__pillar__": dict(PILLAR), "__grains__": {"id": "controller.lan"}}}
+def given() -> dict[str, Any]:
+    """The minion's pillar; tests change it."""
+    return dict(PILLAR)
+
+
+@pytest.fixture
+def configure_loader_modules(given: dict[str, Any]) -> dict[Any, Any]:
+    dunders = {"__pillar__": given, "__grains__": {"id": "controller.lan"}}
+    return dict.fromkeys(files_of("coolify"), dunders)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +45,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCoolify]:
     client = functools.partial(
         CoolifyClient, transport=fake.transport(), sleep=lambda _seconds: None
     )
-    monkeypatch.setattr(coolify, "CoolifyClient", client)
+    monkeypatch.setattr("pgha_minion.coolify.CoolifyClient", client)
     return fake
 
 
@@ -153,9 +161,11 @@ def test_the_nightly_clean_up(fake: FakeCoolify) -> None:
     assert coolify.cleanup("app-server-1.lan") is True
 
 
-def test_client_services_of_the_pillar_are_given_the_hostname(fake: FakeCoolify) -> None:
+def test_client_services_of_the_pillar_are_given_the_hostname(
+    fake: FakeCoolify, given: dict[str, Any]
+) -> None:
     fake.add_service("shop", fake.servers[1], "services:\n  web:\n    image: x\n")
-    coolify.__pillar__["postgresql_client_services"] = ["shop"]
+    given["postgresql_client_services"] = ["shop"]
     outcome = coolify.tag_clients()
     assert next(iter(outcome["changes"].values()))["new"].endswith(":172.28.0.21")
     assert "Redeploy" in outcome["comments"][0]
@@ -174,23 +184,26 @@ def test_errors_are_one_sentence_without_the_token(
     assert SENTINEL not in str(caught.value) + caplog.text
 
 
-def test_a_minion_without_token_says_where_it_belongs() -> None:
-    coolify.__pillar__["pgha"] = {}
+def test_a_minion_without_token_says_where_it_belongs(given: dict[str, Any]) -> None:
+    given["pgha"] = {}
     with pytest.raises(CommandExecutionError, match="state/coolify/token on the master"):
         coolify.version()
 
 
-def test_a_wrong_pillar_is_reported_before_coolify_is_asked(fake: FakeCoolify) -> None:
-    coolify.__pillar__["postgresql_version"] = 9
+def test_a_wrong_pillar_is_reported_before_coolify_is_asked(
+    fake: FakeCoolify, given: dict[str, Any]
+) -> None:
+    given["postgresql_version"] = 9
     with pytest.raises(CommandExecutionError, match="postgresql_version"):
         coolify.converge()
     assert fake.log == []
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert coolify.__virtual__() == "coolify"
-    monkeypatch.setattr(coolify, "MISSING", "httpx")
-    assert coolify.__virtual__() == (
+@pytest.mark.parametrize("file", files_of("coolify"))
+def test_a_missing_package_is_named(file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert file.__virtual__() == "coolify"
+    monkeypatch.setattr(file, "MISSING", "httpx")
+    assert file.__virtual__() == (
         False,
         "Python package httpx is missing; install requirements/salt.txt",
     )

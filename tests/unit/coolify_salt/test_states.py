@@ -12,8 +12,8 @@ from unittest.mock import Mock, create_autospec
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from _modules import coolify as module
 from _states import coolify as state
+from tests.support.verbs import verbs_of
 
 World = dict[str, Any]
 Ret = dict[str, Any]
@@ -124,7 +124,7 @@ class Coolify:
 
 @pytest.fixture
 def functions(world: World) -> dict[str, Mock]:
-    real = Coolify(world)
+    real, module = Coolify(world), verbs_of("coolify")
     return {
         f"coolify.{name}": create_autospec(getattr(module, name), side_effect=getattr(real, name))
         for name in dir(real)

@@ -15,9 +15,13 @@ URL = "http://127.0.0.1:9090"
 ANSWERS = {
     "targets": {
         "activeTargets": [
-            {"labels": {"instance": "h0"}, "health": "up", "lastError": ""},
-            {"labels": {"instance": "h1"}, "health": "down", "lastError": "connection refused"},
-            {"labels": {"instance": "h2"}, "health": "unknown", "lastError": ""},
+            {"labels": {"instance": "h0", "scope": "demo"}, "health": "up", "lastError": ""},
+            {
+                "labels": {"instance": "h1", "scope": "demo"},
+                "health": "down",
+                "lastError": "connection refused",
+            },
+            {"labels": {"instance": "h2", "scope": "demo"}, "health": "unknown", "lastError": ""},
         ]
     },
     "rules": {
@@ -30,14 +34,22 @@ ANSWERS = {
 }
 
 
-def asked(handler: Callable[[httpx.Request], httpx.Response]) -> dict[str, Any]:
-    return api.status(URL, httpx.Client(transport=httpx.MockTransport(handler)))
+def asked(
+    handler: Callable[[httpx.Request], httpx.Response], scope: str = "demo"
+) -> dict[str, Any]:
+    return api.status(URL, scope, httpx.Client(transport=httpx.MockTransport(handler)))
+
+
+def answer(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, json={"data": ANSWERS[request.url.path.rsplit("/")[-1]]})
+
+
+def test_the_prometheus_of_another_cluster_proves_nothing() -> None:
+    with pytest.raises(RefusedError, match="does not watch billing"):
+        asked(answer, "billing")
 
 
 def test_targets_rules_and_alerts_are_told() -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"data": ANSWERS[request.url.path.rsplit("/")[-1]]})
-
     assert asked(answer) == {
         "targets": {"h0": "up", "h1": "connection refused", "h2": "unknown"},
         "rules": 4,

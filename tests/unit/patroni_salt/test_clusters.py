@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from _modules import coolify, patroni, postgres_db, postgres_node
+from _modules import postgres_db, postgres_node
+from pgha.errors import PghaError
 from pgha.node.docker import Container, Docker
+from pgha.patroni import access
 from pgha.patroni.client import PatroniClient
 from pgha.pg import route
 from tests.support.clusters import two_clusters
+from tests.support.verbs import files_of, verbs_of
 from tests.unit.clients.servers import serve
 
+coolify, patroni = verbs_of("coolify"), verbs_of("patroni")
 HERE = "app-server-1.lan"
 
 
@@ -35,7 +39,9 @@ def given() -> dict[str, Any]:
 @pytest.fixture
 def configure_loader_modules(given: dict[str, Any]) -> dict[Any, Any]:
     dunders = {"__pillar__": given, "__grains__": {"id": HERE}}
-    return dict.fromkeys((coolify, patroni, postgres_db, postgres_node), dunders)
+    return dict.fromkeys(
+        (*files_of("coolify"), *files_of("patroni"), postgres_db, postgres_node), dunders
+    )
 
 
 BOTH = pytest.mark.parametrize(
@@ -52,8 +58,8 @@ def test_patroni_is_asked_with_the_clusters_password(
         def client_for(_: Any, node: Any, password: str) -> PatroniClient:
             return PatroniClient(server.url, None, "patroni", password, where=node.host)
 
-        monkeypatch.setattr(patroni.access, "client_for", client_for)
-        patroni.reload_(cluster=cluster)
+        monkeypatch.setattr(access, "client_for", client_for)
+        patroni.reload(cluster=cluster)
         ((*_, authorization),) = server.requests
     assert base64.b64decode(authorization.split()[1]).decode() == f"patroni:restapi-of-{word}"
 
@@ -90,9 +96,9 @@ def test_coolify_is_asked_with_the_clusters_token(
 
     def refuse(url: str, token: str, **_: Any) -> None:
         tokens.append(token)
-        raise coolify.PghaError("enough seen")
+        raise PghaError("enough seen")
 
-    monkeypatch.setattr(coolify, "CoolifyClient", refuse)
+    monkeypatch.setattr("pgha_minion.coolify.CoolifyClient", refuse)
     with pytest.raises(CommandExecutionError, match="enough seen"):
         coolify.version(cluster=cluster)
     assert tokens == [f"1|token-of-{word}"]

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from _modules import etcd_cluster, patroni, postgres_db, postgres_pool
+from _modules import etcd_cluster, postgres_db, postgres_pool
 from pgha.etcd.client import EtcdClient
+from pgha.patroni import access
 from pgha.patroni.client import PatroniClient
 from pgha.render.patroni import dynamic_config
 from tests.support.clusters import pillar, topology
+from tests.support.verbs import files_of, verbs_of
 from tests.unit.clients.etcd_gateway import Gateway, voters
 from tests.unit.clients.servers import FakeServer, recorded, serve
 
-MODULES = (etcd_cluster, patroni, postgres_db, postgres_pool)
+patroni = verbs_of("patroni")
+MODULES = (*files_of("patroni"), etcd_cluster, postgres_db, postgres_pool)
 SECRETS = {"passwords": {"restapi": "s3cret-rest", "monitor": "s3cret-mon"}}
 
 
@@ -53,7 +56,7 @@ def member(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
             user = "patroni" if password else None
             return PatroniClient(server.url, None, user, password, where=node.host)
 
-        monkeypatch.setattr(patroni.access, "client_for", client_for)
+        monkeypatch.setattr(access, "client_for", client_for)
         yield server
 
 
@@ -86,7 +89,7 @@ def test_the_configuration_is_compared_and_brought_to_the_declared_one(member: F
 
 def test_reload_is_sent_with_the_password_and_reads_without(member: FakeServer) -> None:
     patroni.members()
-    assert patroni.reload_()
+    assert patroni.reload()
     assert [authorization is not None for *_, authorization in member.requests] == [False, True]
 
 
@@ -99,7 +102,7 @@ def test_a_minion_without_secrets_says_what_to_do(
     member: FakeServer, given: dict[str, Any]
 ) -> None:
     del given["pgha"]
-    calls = (patroni.reload_, patroni.standing, postgres_db.role_changes, postgres_db.facts)
+    calls = (patroni.reload, patroni.standing, postgres_db.role_changes, postgres_db.facts)
     for call in (*calls, postgres_pool.paused, postgres_pool.resume, postgres_pool.guard):
         with pytest.raises(
             CommandExecutionError, match="has no secrets of cluster coolify_postgres in its"

@@ -9,7 +9,7 @@ from unittest.mock import create_autospec
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from _modules import patroni as module
+from _modules import patroni_config as module
 from _states import patroni as state
 from pgha.patroni.dynamic import plan_config
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from _modules import patroni, postgres_roll
+from _modules import patroni_operations as patroni
+from _modules import postgres_roll
 from pgha.patroni import access
 from pgha.patroni.client import PatroniClient
 from pgha.render.patroni import dynamic_config
@@ -27,7 +28,7 @@ def given() -> dict[str, Any]:
 @pytest.fixture
 def configure_loader_modules(given: dict[str, Any]) -> dict[Any, Any]:
     dunders = {"__pillar__": given, "__grains__": {"id": "app-server-2.lan"}}
-    return {patroni: dunders, postgres_roll: dunders}
+    return dict.fromkeys((patroni, postgres_roll), dunders)
 
 
 @pytest.fixture
