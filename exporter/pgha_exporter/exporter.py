@@ -130,7 +130,7 @@ class Exporter:
         own = sources.own.wait(until)
         etcd_facts = {url: source.wait(until) for url, source in sources.etcd.items()}
         if patroni:
-            sources.peers.follow(patroni.cluster)
+            sources.peers.follow(patroni.cluster, until)
         if postgres:
             self._identifier = postgres.system_identifier
             if postgres.writable and postgres.current is not None:
