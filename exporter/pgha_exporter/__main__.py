@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted.check:
         print("The settings can be used.")
         return 0
+    memory.one_heap()
     logs.configure(chosen.log_level)
     logs.quiet_threads()
     status, begin_anew = _run(chosen, access, wanted.config)

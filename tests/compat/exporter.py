@@ -139,19 +139,21 @@ class Exporter:
         return self.client(password=password).get(path)
 
     def client(self, *, password: bool = True) -> httpx.Client:
-        cluster = self.cluster
-        tls = cluster.versions.tls
-        context = ssl.create_default_context(cadata=cluster.ca) if tls else False
-        if tls:
-            # The certificate names localhost; the test comes from outside.
-            context.check_hostname = False  # type: ignore[union-attr]
+        login = ("prometheus", self.cluster.web)
+        tls = self.cluster.versions.tls
         return httpx.Client(
             base_url=self.url,
-            verify=context,
-            auth=("prometheus", cluster.web) if tls and password else None,
+            verify=self.tls() if tls else False,
+            auth=login if tls and password else None,
             timeout=10,
             trust_env=False,
         )
+
+    def tls(self) -> ssl.SSLContext:
+        """Trusts the cluster's CA; its certificate names localhost, and the test is outside."""
+        context = ssl.create_default_context(cadata=self.cluster.ca)
+        context.check_hostname = False
+        return context
 
     def scrape(self) -> Values:
         """Samples by ``name{label values without scope}``, sorted by the labels' names."""
