@@ -394,7 +394,10 @@ def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """None for what is no 64-bit number, in which PostgreSQL and Patroni count."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+        return value
+    return None
 
 
 def _first(*numbers: int | None) -> int | None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.compat.ahead import Ahead
 from tests.compat.cluster import Cluster, Versions
 from tests.compat.container import ROOT, remove_leftovers
-from tests.compat.exporter import Exporter, build_wheel, install
+from tests.compat.exporter import Exporter, build_wheel
 
 OLD, NEW = "old", "new"
 COMBINATIONS = (
@@ -44,11 +45,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(tmp_path_factory.mktemp("wheel"), f"pgha/compat:{NEW}")
 
 
+@pytest.fixture(scope="session")
+def ahead(request: pytest.FixtureRequest, wheel: Path) -> Iterator[Ahead]:
+    parameters = [getattr(item, "callspec", None) for item in request.session.items]
+    used = [spec.params["setup"] for spec in parameters if spec and "setup" in spec.params]
+    found = Ahead(list(dict.fromkeys(used)), wheel)
+    yield found
+    found.close()
+
+
 @pytest.fixture(scope="session", params=COMBINATIONS, ids=str)
-def setup(request: pytest.FixtureRequest, wheel: Path) -> Iterator[Setup]:
-    cluster = Cluster.start(request.param)
+def setup(request: pytest.FixtureRequest, ahead: Ahead) -> Iterator[Setup]:
+    cluster = ahead.take(request.param)
     try:
-        install(cluster, wheel)
         found = Setup(
             cluster, Exporter(cluster, "node1", "grpc"), Exporter(cluster, "node2", "http")
         )
