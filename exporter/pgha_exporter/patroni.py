@@ -293,7 +293,6 @@ def parse_cluster(raw: Any) -> Cluster:
 
 def _member(raw: Mapping[str, Any]) -> Member:
     tags = raw.get("tags")
-    replay = _number(raw.get("replay_lag"))
     url = raw.get("api_url")
     return Member(
         name=str(raw.get("name", "")),
@@ -302,8 +301,9 @@ def _member(raw: Mapping[str, Any]) -> Member:
         api_url=url.removesuffix("/patroni") if isinstance(url, str) else None,
         timeline=_number(raw.get("timeline")),
         receive_lag=_first(_number(raw.get("receive_lag")), _number(raw.get("lag"))),
-        # Before Patroni 4.1 there is only `lag`, which is what has not been received.
-        replay_lag=_first(replay, _number(raw.get("lag"))),
+        # Before Patroni 4.1 there is only `lag`: what has not been received. Nothing is known of
+        # what has been received and not replayed.
+        replay_lag=_number(raw.get("replay_lag")),
         pending_restart=bool(raw.get("pending_restart")),
         tags=tags if isinstance(tags, Mapping) else {},
     )

@@ -50,6 +50,7 @@ class Peers:
         self._settings, self._history = settings, history
         self._sources: dict[str, tuple[str, Source[Seen]]] = {}
         self._positions: dict[str, tuple[int, float]] = {}
+        self._asked_at = float("-inf")
 
     def follow(self, cluster: Cluster, until: float) -> None:
         """Take up new members, let go of those that are no longer registered.
@@ -70,7 +71,13 @@ class Peers:
             source.wait(min(until, time.monotonic() + NEW_PEER_S))
 
     def tick(self) -> None:
+        # All at once: positions of two members can be compared when they are of one moment.
+        due = time.monotonic() - self._asked_at >= POLL_INTERVAL_S
+        if due:
+            self._asked_at = time.monotonic()
         for _, source in [*self._sources.values()]:
+            if due:
+                source.ask()
             source.tick()
         # Positions are kept as they come, not only when somebody scrapes.
         self.seen()
