@@ -23,20 +23,19 @@ compat_inputs() {
 is_current_compat() { [[ $(image_label "pgha/compat:$1" "$INPUTS_LABEL") == "$(compat_inputs)" ]]; }
 
 ensure_old_debian() {
-  local root
   image_exists "$OLD_DEBIAN_IMAGE" && return 0
   pull "$OLD_DEBIAN_IMAGE" && return 0
   ((EUID == 0)) || fail "$OLD_DEBIAN_IMAGE cannot be pulled, and only root can build it: run this as root."
   command -v debootstrap >/dev/null || apt_install debootstrap ||
     fail "debootstrap could not be installed: see $CACHE_DIR/apt.log, then run this again."
-  root=$(mktemp -d "${TMPDIR:-/var/tmp}/pgha-rootfs.XXXXXX")
-  trap "rm -rf '$root'" EXIT
+  ROOTFS=$(mktemp -d "${TMPDIR:-/var/tmp}/pgha-rootfs.XXXXXX")
+  trap 'rm -rf "$ROOTFS"' EXIT
   with_progress "building $OLD_DEBIAN_IMAGE with debootstrap" "$CACHE_DIR/debootstrap-old.log" \
-    "$REPO_DIR/lab/engine/debian-rootfs.sh" bookworm "$root" ||
+    "$REPO_DIR/lab/engine/debian-rootfs.sh" bookworm "$ROOTFS" ||
     fail "debootstrap could not build $OLD_DEBIAN_IMAGE: see $CACHE_DIR/debootstrap-old.log, then run this again."
-  chmod 0755 "$root"
-  tar -C "$root" --numeric-owner -c . | docker import --change 'CMD ["bash"]' - "$OLD_DEBIAN_IMAGE" >/dev/null
-  rm -rf "$root"
+  chmod 0755 "$ROOTFS"
+  tar -C "$ROOTFS" --numeric-owner -c . | docker import --change 'CMD ["bash"]' - "$OLD_DEBIAN_IMAGE" >/dev/null
+  rm -rf "$ROOTFS"
   trap - EXIT
 }
 
