@@ -136,10 +136,10 @@ def reason(url: str) -> str:
 
 
 def test_every_way_of_not_answering_has_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patroni, "STEP_TIMEOUT_S", 0.05)
     with closed_port() as url:
         assert reason(url) == "refused"
-    with hung_server() as url:
+    with monkeypatch.context() as short, hung_server() as url:
+        short.setattr(patroni, "STEP_TIMEOUT_S", 0.05)
         assert reason(url) == "timeout"
     with serve({"GET /patroni": (200, "<html>")}) as server:
         assert reason(server.url) == "protocol"
