@@ -112,6 +112,13 @@ test-images: setup ## HAProxy, PgBouncer and Patroni of the images read the file
 	images/build.sh
 	$(PYTHON) -m pytest tests/images
 
+.PHONY: test-compat
+test-compat: setup ## The exporter's wheel beside Patroni 3.3 and 4.1, PostgreSQL 15 to 17, etcd 3.4 and 3.5; its page in a browser
+	@lab/engine/ensure-engine.sh
+	images/build.sh base patroni
+	tools/chromium
+	$(PYTHON) -m pytest tests/compat
+
 .PHONY: test-integration
 test-integration: setup ## Deploy, deploy again, change, break: on a lab instance of its own
 	@$(PYTHON) -m pytest tests/integration -m "not fault" --timeout 900

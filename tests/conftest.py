@@ -15,10 +15,16 @@ from pathlib import Path
 
 os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
 
+import hypothesis
 import pytest
 import salt._logging
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+# A busy machine is no failure of the code.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:

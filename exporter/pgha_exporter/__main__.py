@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import signal
@@ -11,7 +10,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from pgha_exporter import logs, settings
+from pgha_exporter import logs, memory, settings
 from pgha_exporter.errors import SettingsError
 from pgha_exporter.exporter import VERSION, Exporter
 from pgha_exporter.settings import Settings
@@ -39,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted.check:
         print("The settings can be used.")
         return 0
+    memory.one_heap()
     logs.configure(chosen.log_level)
     logs.quiet_threads()
     status, begin_anew = _run(chosen, access, wanted.config)
@@ -63,9 +63,8 @@ def _run(chosen: Settings, access: Access, path: str | None) -> tuple[int, bool]
     serving = threading.Thread(target=server.serve, name="web", daemon=True)
     serving.start()
     exporter.start()
-    # What is there now stays; the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
+    exporter.collect()
+    memory.settle()
     fields = {"address": chosen.web_listen, "version": VERSION, "member": chosen.member}
     log.info("listening", extra={"fields": fields})
     begin_anew = _told_to_begin_anew(path)

@@ -6,9 +6,10 @@ between, or while a collection runs, get its result.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import Metric as Family
@@ -19,8 +20,10 @@ from pgha_exporter import names
 from pgha_exporter.changes import LeaderChanges
 from pgha_exporter.etcd.collector import Durations
 from pgha_exporter.expected import ExpectedMembers
-from pgha_exporter.facts import Facts
+from pgha_exporter.facts import Facts, Seen
 from pgha_exporter.lag import WalHistory
+from pgha_exporter.members import from_members
+from pgha_exporter.patroni import PatroniFacts
 from pgha_exporter.publish import cluster, etcd, node, rest
 from pgha_exporter.samples import Samples
 from pgha_exporter.settings import Settings
@@ -127,18 +130,19 @@ class Exporter:
         own = sources.own.wait(until)
         etcd_facts = {url: source.wait(until) for url, source in sources.etcd.items()}
         if patroni:
-            sources.peers.follow(patroni.cluster)
+            sources.peers.follow(patroni.cluster, until)
         if postgres:
             self._identifier = postgres.system_identifier
             if postgres.writable and postgres.current is not None:
                 self._history.add(time.monotonic(), postgres.current)
+        polled = sources.peers.seen()
         facts = Facts(
             member=self.settings.member,
             now=time.monotonic(),
-            patroni=patroni,
+            patroni=_of_now(patroni, polled),
             own=own,
             postgres=postgres,
-            polled=sources.peers.seen(),
+            polled=polled,
             positions=sources.peers.positions,
             etcd=etcd_facts,
             routes=sources.route.recent() if sources.route else None,
@@ -169,6 +173,13 @@ class Exporter:
     def _tick(self) -> None:
         while not self._stopped.wait(TICK_S):
             self._sources.tick()
+
+
+def _of_now(patroni: PatroniFacts | None, polled: Mapping[str, Seen]) -> PatroniFacts | None:
+    if patroni is None or patroni.current:
+        return patroni
+    owns = {name: seen.own for name, seen in polled.items()}
+    return dataclasses.replace(patroni, cluster=from_members(patroni.cluster, owns))
 
 
 class _Registry:

@@ -1,8 +1,8 @@
 """What this node's Patroni says: itself, the cluster, the dynamic configuration, the history.
 
 ``/cluster``, ``/config`` and ``/history`` come from Patroni's copy of etcd and answer while
-PostgreSQL hangs; ``/patroni`` asks PostgreSQL and then hangs with it, so it is a source of its own
-that backs off (Patroni has five request threads).
+PostgreSQL hangs, but not while etcd refuses; ``/patroni`` asks PostgreSQL and then hangs with it,
+so it is a source of its own. Both back off: Patroni has five request threads.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,10 @@ import httpx
 from pgha_exporter.errors import SourceError
 
 STEP_TIMEOUT_S = 1.5
+ALIVE_TIMEOUT_S = 0.3
+LEFT_ALONE_S = (2.0, 4.0, 8.0, 15.0)
+"""Pauses between questions for the cluster that are not answered; each holds one of Patroni's five
+request threads for its retry_timeout."""
 MAX_ANSWER = 4 * 1024 * 1024
 SLOW_S = 10.0
 """How long the configuration and the history are kept; both change once in a while."""
@@ -95,6 +99,9 @@ class Own:
     patroni_version: str
     server_version: int | None
     system_identifier: str
+    replication_state: str = ""
+    paused: bool = False
+    pending_restart: bool = False
 
     @property
     def is_primary(self) -> bool:
@@ -109,10 +116,18 @@ class Own:
 
 @dataclass(frozen=True)
 class PatroniFacts:
+    """``last_change``: Unix time of the last line of the history, 0 for none.
+
+    Not ``current``: Patroni lives but cannot say who is there, and this is as it last knew it.
+    """
+
     cluster: Cluster
     config: Config | None
     last_change: float
-    """Unix time of the last line of the history, 0 for none."""
+    current: bool = True
+
+
+_NOT_ANSWERED = (httpx.HTTPError, OSError, RuntimeError, ValueError)
 
 
 class Api:
@@ -130,13 +145,21 @@ class Api:
         """
         try:
             return self._json(path)
-        except httpx.TimeoutException as err:
-            raise SourceError("timeout", f"GET {path}: {type(err).__name__}") from err
-        except httpx.ConnectError as err:
-            reason = "tls" if "ssl" in str(err).lower() or "certif" in str(err) else "refused"
-            raise SourceError(reason, f"GET {path}: {err}") from err
-        except (httpx.HTTPError, OSError, RuntimeError, ValueError) as err:
-            raise SourceError("protocol", f"GET {path}: {type(err).__name__}: {err}") from err
+        except _NOT_ANSWERED as err:
+            raise _source_error(err, path) from err
+
+    def check_alive(self) -> None:
+        """``/liveness`` needs neither etcd nor PostgreSQL.
+
+        Raises:
+            SourceError: Patroni does not answer.
+        """
+        try:
+            answer = self._opened().get(f"{self._url}/liveness", timeout=ALIVE_TIMEOUT_S)
+        except _NOT_ANSWERED as err:
+            raise _source_error(err, "/liveness") from err
+        if answer.status_code != 200:
+            raise SourceError("protocol", f"GET /liveness was answered {answer.status_code}")
 
     def close(self) -> None:
         client, self._client = self._client, None
@@ -172,19 +195,48 @@ class Api:
 class ClusterCollector:
     """The source ``patroni``."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api, self._clock = api, clock
         self._slow_at = float("-inf")
         self._config: Config | None = None
         self._last_change = 0.0
+        self._last: Cluster | None = None
+        self._failures, self._failed_at = 0, 0.0
 
     def collect(self) -> PatroniFacts:
+        """Raises SourceError when Patroni does not answer, or never said who is there."""
+        if self._last and self._is_left_alone():
+            self._api.check_alive()
+            return self._as_last_known(self._last)
+        try:
+            cluster = self._cluster_now()
+        except SourceError as err:
+            # Refused and the like concern Patroni itself; no answer may be etcd's fault.
+            if not self._last or err.reason not in ("timeout", "protocol"):
+                raise
+            self._failures += 1
+            self._failed_at = self._clock()
+            self._api.check_alive()
+            return self._as_last_known(self._last)
+        self._failures, self._last = 0, cluster
+        return PatroniFacts(cluster, self._config, self._last_change)
+
+    def _cluster_now(self) -> Cluster:
         cluster = parse_cluster(self._api.get("/cluster"))
-        if time.monotonic() - self._slow_at > SLOW_S:
+        if self._clock() - self._slow_at > SLOW_S:
             self._config = self._config_now()
             self._last_change = parse_history(self._api.get("/history"))
-            self._slow_at = time.monotonic()
-        return PatroniFacts(cluster, self._config, self._last_change)
+            self._slow_at = self._clock()
+        return cluster
+
+    def _is_left_alone(self) -> bool:
+        if not self._failures:
+            return False
+        pause = LEFT_ALONE_S[min(self._failures, len(LEFT_ALONE_S)) - 1]
+        return self._clock() - self._failed_at < pause
+
+    def _as_last_known(self, last: Cluster) -> PatroniFacts:
+        return PatroniFacts(last, self._config, self._last_change, current=False)
 
     def abort(self) -> None:
         self._slow_at = float("-inf")
@@ -205,6 +257,15 @@ class OwnCollector:
 
     def abort(self) -> None:
         pass
+
+
+def _source_error(err: Exception, path: str) -> SourceError:
+    if isinstance(err, httpx.TimeoutException):
+        return SourceError("timeout", f"GET {path}: {type(err).__name__}")
+    if isinstance(err, httpx.ConnectError):
+        tls = "ssl" in str(err).lower() or "certif" in str(err)
+        return SourceError("tls" if tls else "refused", f"GET {path}: {err}")
+    return SourceError("protocol", f"GET {path}: {type(err).__name__}: {err}")
 
 
 def parse_json(content: bytes) -> Any:
@@ -232,7 +293,6 @@ def parse_cluster(raw: Any) -> Cluster:
 
 def _member(raw: Mapping[str, Any]) -> Member:
     tags = raw.get("tags")
-    replay = _number(raw.get("replay_lag"))
     url = raw.get("api_url")
     return Member(
         name=str(raw.get("name", "")),
@@ -241,8 +301,9 @@ def _member(raw: Mapping[str, Any]) -> Member:
         api_url=url.removesuffix("/patroni") if isinstance(url, str) else None,
         timeline=_number(raw.get("timeline")),
         receive_lag=_first(_number(raw.get("receive_lag")), _number(raw.get("lag"))),
-        # Before Patroni 4.1 there is only `lag`, which is what has not been received.
-        replay_lag=_first(replay, _number(raw.get("lag"))),
+        # Before Patroni 4.1 there is only `lag`: what has not been received. Nothing is known of
+        # what has been received and not replayed.
+        replay_lag=_number(raw.get("replay_lag")),
         pending_restart=bool(raw.get("pending_restart")),
         tags=tags if isinstance(tags, Mapping) else {},
     )
@@ -293,6 +354,9 @@ def parse_own(raw: Any) -> Own:
         patroni_version=str(patroni.get("version") or ""),
         server_version=_number(own.get("server_version")),
         system_identifier=str(own.get("database_system_identifier") or ""),
+        replication_state=str(own.get("replication_state") or ""),
+        paused=bool(own.get("pause")),
+        pending_restart=bool(own.get("pending_restart")),
     )
 
 
@@ -330,7 +394,10 @@ def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """None for what is no 64-bit number, in which PostgreSQL and Patroni count."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+        return value
+    return None
 
 
 def _first(*numbers: int | None) -> int | None:

@@ -32,20 +32,27 @@ class Samples:
         self._values: dict[tuple[str, ...], float] = {}
 
     def add(self, metric: Metric, value: Number | None, *labels: str) -> None:
-        """One sample, its label values in the catalogue's order without ``scope``."""
-        if value is None or math.isnan(value):
+        """One sample, its label values in the catalogue's order without ``scope``.
+
+        No number, or one that no sample can hold, is unknown.
+        """
+        try:
+            number = float("nan") if value is None else float(value)
+        except OverflowError:
+            return
+        if math.isnan(number):
             return
         family = self._family(metric, labels)
         assert isinstance(family, GaugeMetricFamily | CounterMetricFamily)
-        family.add_metric([self._scope, *labels], float(value))
-        self._values[(metric.name, *labels)] = float(value)
+        family.add_metric([self._scope, *map(_utf8, labels)], number)
+        self._values[(metric.name, *labels)] = number
 
     def info(self, metric: Metric, *labels: str) -> None:
         """The one sample of an info metric."""
         family = self._family(metric, labels)
         assert isinstance(family, InfoMetricFamily)
         names = metric.all_labels
-        family.add_metric([], dict(zip(names, (self._scope, *labels), strict=True)))
+        family.add_metric([], dict(zip(names, (self._scope, *map(_utf8, labels)), strict=True)))
 
     def state(self, metric: Metric, present: str | None, *labels: str) -> None:
         """A state set: 1 for the present state, 0 for the others; nothing when it is unknown."""
@@ -74,6 +81,11 @@ class Samples:
         if metric.name not in self._families:
             self._families[metric.name] = _new_family(metric)
         return self._families[metric.name]
+
+
+def _utf8(text: str) -> str:
+    """Half a surrogate pair, which JSON may hold, would cost all the other samples."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _new_family(metric: Metric) -> Family:

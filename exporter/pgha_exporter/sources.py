@@ -25,6 +25,7 @@ SQL_DEADLINE_S = 1.5
 HTTP_DEADLINE_S = 2.0
 ETCD_DEADLINE_S = 2.2
 POLL_INTERVAL_S = 5.0
+NEW_PEER_S = 0.5
 ROUTE_INTERVAL_S = 15.0
 SLOW_INTERVAL_S = 60.0
 
@@ -49,20 +50,34 @@ class Peers:
         self._settings, self._history = settings, history
         self._sources: dict[str, tuple[str, Source[Seen]]] = {}
         self._positions: dict[str, tuple[int, float]] = {}
+        self._asked_at = float("-inf")
 
-    def follow(self, cluster: Cluster) -> None:
-        """Take up new members, let go of those that are no longer registered."""
+    def follow(self, cluster: Cluster, until: float) -> None:
+        """Take up new members, let go of those that are no longer registered.
+
+        New ones are waited for a little: who has not been asked yet is not unreachable.
+        """
         urls = {member.name: self._url(member.name, member.api_url) for member in cluster.members}
         for name in [*self._sources]:
             if urls.get(name) != self._sources[name][0]:
                 self._sources.pop(name)[1].stop()
                 self._positions.pop(name, None)
-        for name, url in urls.items():
-            if url and name not in self._sources:
-                self._sources[name] = (url, self._source(name, url))
+        new = {name: url for name, url in urls.items() if url and name not in self._sources}
+        sources = {name: (url, self._source(name, url)) for name, url in new.items()}
+        self._sources.update(sources)
+        for _, source in sources.values():
+            source.ask()
+        for _, source in sources.values():
+            source.wait(min(until, time.monotonic() + NEW_PEER_S))
 
     def tick(self) -> None:
+        # All at once: positions of two members can be compared when they are of one moment.
+        due = time.monotonic() - self._asked_at >= POLL_INTERVAL_S
+        if due:
+            self._asked_at = time.monotonic()
         for _, source in [*self._sources.values()]:
+            if due:
+                source.ask()
             source.tick()
         # Positions are kept as they come, not only when somebody scrapes.
         self.seen()

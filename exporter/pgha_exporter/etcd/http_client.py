@@ -141,7 +141,10 @@ def _events(line: bytes) -> Iterator[Event]:
     if not isinstance(answer, dict) or "error" in answer:
         raise SourceError("protocol", "etcd refused the watch")
     result = answer.get("result")
-    for event in result.get("events", []) if isinstance(result, dict) else []:
+    events = (result.get("events") if isinstance(result, dict) else None) or []
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+        raise SourceError("protocol", "the events of the watch are no list of objects")
+    for event in events:
         (value,) = parse.json_values({"kvs": [event.get("kv", {})]})
         yield Event(value.key, None if event.get("type") == "DELETE" else value.value)
 

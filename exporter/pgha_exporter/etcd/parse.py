@@ -113,6 +113,9 @@ def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
 def _int(raw: Any, name: str) -> int:
     value = _object(raw).get(name, 0)
     try:
-        return int(value)
+        number = int(value)
     except (TypeError, ValueError, OverflowError) as err:
         raise SourceError("protocol", f"etcd's {name} is not a number") from err
+    if abs(number) >= 2**64:
+        raise SourceError("protocol", f"etcd's {name} is no 64-bit number")
+    return number

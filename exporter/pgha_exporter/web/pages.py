@@ -50,9 +50,9 @@ class Pages:
     def _home(self) -> Response:
         page = home(self._exporter.settings, self._exporter.collect())
         policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-        return Response(
-            200, page.encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy}
-        )
+        content = page.encode("utf-8", "replace")
+        headers = {"Content-Security-Policy": policy}
+        return Response(200, content, "text/html; charset=utf-8", headers)
 
 
 def budget(request: Request) -> float:

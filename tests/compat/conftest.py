@@ -1,0 +1,68 @@
+"""One cluster and its two exporters per combination of versions, one after the other."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.compat.ahead import Ahead
+from tests.compat.cluster import Cluster, Versions
+from tests.compat.container import ROOT, remove_leftovers
+from tests.compat.exporter import Exporter, build_wheel
+
+OLD, NEW = "old", "new"
+COMBINATIONS = (
+    Versions(OLD, patroni="3.3", postgres=15, etcd="3.4", tls=False),
+    Versions(NEW, patroni="4.1", postgres=16, etcd="3.5", tls=True),
+    Versions(NEW, patroni="3.3", postgres=17, etcd="3.4", tls=True),
+    Versions(NEW, patroni="4.1", postgres=17, etcd="3.5", tls=False),
+)
+"""Every version at least once, both with TLS and without; not every pair."""
+FOR_THE_PAGE = COMBINATIONS[-1]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The leader's exporter asks etcd over gRPC, the replica's over HTTP."""
+
+    cluster: Cluster
+    leader: Exporter
+    replica: Exporter
+
+    @property
+    def exporters(self) -> tuple[Exporter, Exporter]:
+        return (self.leader, self.replica)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    subprocess.run([ROOT / "tests/compat/build.sh"], check=True)
+    remove_leftovers()
+    return build_wheel(tmp_path_factory.mktemp("wheel"), f"pgha/compat:{NEW}")
+
+
+@pytest.fixture(scope="session")
+def ahead(request: pytest.FixtureRequest, wheel: Path) -> Iterator[Ahead]:
+    parameters = [getattr(item, "callspec", None) for item in request.session.items]
+    used = [spec.params["setup"] for spec in parameters if spec and "setup" in spec.params]
+    found = Ahead(list(dict.fromkeys(used)), wheel)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session", params=COMBINATIONS, ids=str)
+def setup(request: pytest.FixtureRequest, ahead: Ahead) -> Iterator[Setup]:
+    cluster = ahead.take(request.param)
+    try:
+        found = Setup(
+            cluster, Exporter(cluster, "node1", "grpc"), Exporter(cluster, "node2", "http")
+        )
+        for exporter in found.exporters:
+            exporter.start()
+        yield found
+    finally:
+        cluster.container.remove()

@@ -1,0 +1,42 @@
+"""Resident memory after ten thousand scrapes, with TLS, for both ways to etcd."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+
+import pytest
+
+from tests.compat.conftest import COMBINATIONS, Setup
+from tests.compat.exporter import Exporter
+
+BARS_MIB = {"grpc": 64, "http": 50}
+SCRAPES = 10_000
+FLAT_MIB = 2.0
+WITH_TLS = COMBINATIONS[1]
+
+
+@pytest.mark.parametrize("setup", [WITH_TLS], ids=str, indirect=True)
+def test_memory_is_below_the_bar_and_flat(setup: Setup) -> None:
+    for exporter in setup.exporters:
+        scrape_often(exporter, SCRAPES // 5)
+        before = exporter.memory_mib()
+        scrape_often(exporter, SCRAPES - SCRAPES // 5)
+        after = exporter.memory_mib()
+        print(f"{exporter.protocol}: {before:.1f} MiB, after {SCRAPES} scrapes {after:.1f} MiB")
+        assert after <= BARS_MIB[exporter.protocol]
+        assert after - before <= FLAT_MIB
+
+
+def scrape_often(exporter: Exporter, times: int) -> None:
+    """Over one connection, as Prometheus does."""
+    login = base64.b64encode(f"prometheus:{exporter.cluster.web}".encode()).decode()
+    connection = http.client.HTTPSConnection(
+        exporter.cluster.container.address, exporter.port, context=exporter.tls(), timeout=10
+    )
+    for _ in range(times):
+        connection.request("GET", "/metrics", headers={"Authorization": f"Basic {login}"})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        answer.read()
+    connection.close()
