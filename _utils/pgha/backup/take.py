@@ -51,7 +51,8 @@ def take_backup(operation: Operation, form: str) -> Outcome:
         form: ``sql`` or ``directory``.
 
     Raises:
-        RefusedError: an unknown form, or too little room. FailedError: no source could be dumped.
+        RefusedError: an unknown form, or too little room. FailedError: no source could be dumped,
+            or the backup could not be written.
     """
     if form not in FORMATS:
         raise RefusedError(f"'{form}' is not a format of backups; the formats are sql, directory.")
@@ -65,12 +66,25 @@ def take_backup(operation: Operation, form: str) -> Outcome:
     changes = {name: {"old": None, "new": f"{form} from {chosen[0].node.host}"}}
     if operation.test:
         return Outcome(changes, [_choice(topology, chosen[0], answers)])
-    backups.ensure()
-    backups.remove_unfinished()
     secrets = SecretStore.of(operation.state_dir, topology)
-    with credentials(secrets, backups.root) as folder:
-        run = _Run(operation, backups, secrets, folder, name, form)
-        return run.from_first_of(chosen, answers)
+    with _writing_to(backups.root):
+        backups.ensure()
+        backups.remove_unfinished()
+        with credentials(secrets, backups.root) as folder:
+            run = _Run(operation, backups, secrets, folder, name, form)
+            return run.from_first_of(chosen, answers)
+
+
+@contextmanager
+def _writing_to(root: Path) -> Iterator[None]:
+    """A full disk in one sentence, whatever could not be written to it."""
+    try:
+        yield
+    except OSError as error:
+        raise FailedError(
+            f"{root} on the Salt master cannot be written: {error.strerror}; nothing that looks "
+            "like a backup is left. Make room and run again."
+        ) from error
 
 
 @dataclass
@@ -156,14 +170,9 @@ class _Run:
     def _leaving_nothing(self, temporary: Path) -> Iterator[None]:
         try:
             yield
-        except BaseException as error:
+        except BaseException:
             self.tools.remove_stale()
             remove(temporary)
-            if isinstance(error, OSError):
-                raise FailedError(
-                    f"{temporary.parent} on the Salt master cannot be written: {error.strerror}; "
-                    "nothing that looks like a backup is left. Make room and run again."
-                ) from error
             raise
 
     def _publish(self, temporary: Path, made: manifests.Manifest) -> None:
