@@ -16,7 +16,7 @@ TABLE = "acknowledged"
 class Writes:
     """Inserts numbers through every router's port 5432 until the block ends.
 
-    A further cluster has its own ``port``, and its own folder of ``secrets`` in the state directory.
+    A further cluster has its own ``port``, and its own folder of ``secrets`` below the state.
     ``acknowledged`` are the numbers whose commit was confirmed; ``gap_s`` is the longest time
     between two confirmations.
     """
