@@ -94,7 +94,7 @@ def test_a_backup_of_another_cluster_needs_the_operators_word(cluster: Lab, note
     assert cluster.run(cluster.controller, "sh", "-c", place, stdin=described).returncode == 0
     containers = cluster.containers()
     try:
-        for word in (None, "warehouse", "yes"):
+        for word in (None, "warehouse"):
             run = orchestrate(cluster, "restore", backup_file=theirs, confirm=word)
             assert run.code != 0
             assert f"{name} is a backup of warehouse, not of {CLUSTER}" in run.failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -32,6 +33,8 @@ ASK_TIMEOUT_S = 15
 FIRST_RATIO = 0.5
 """Backup bytes per database byte when there is no earlier backup to tell."""
 RESERVE_BYTES = 64 * 1024**2
+FULL_BELOW_BYTES = 1024**2
+"""What a tool may leave of a disk on which it could not write any more."""
 
 
 def backup_store(operation: Operation) -> BackupStore:
@@ -170,9 +173,12 @@ class _Run:
     def _leaving_nothing(self, temporary: Path) -> Iterator[None]:
         try:
             yield
-        except BaseException:
+        except BaseException as error:
+            full = isinstance(error, ToolError) and _is_full(self.backups.root)
             self.tools.remove_stale()
             remove(temporary)
+            if full:  # no other source would do better
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
             raise
 
     def _publish(self, temporary: Path, made: manifests.Manifest) -> None:
@@ -226,6 +232,10 @@ class _Run:
         changes: dict[str, Any] = {self.name: {"old": None, "new": _size(made)}}
         changes |= {name: {"old": "expired", "new": None} for name in removed}
         return Outcome(changes, [*notes, _summary(self.backups.root, made)])
+
+
+def _is_full(root: Path) -> bool:
+    return shutil.disk_usage(root).free < FULL_BELOW_BYTES
 
 
 def _choice(
