@@ -64,6 +64,7 @@ def restore_over(lab: Lab, backup: str, digest: str) -> Deploy:
     return run
 
 
+@pytest.mark.fault
 def test_a_dump_from_elsewhere_is_restored(cluster: Lab, noted: str) -> None:
     """By nothing but PostgreSQL's own pg_dumpall and gzip, without a manifest."""
     path = "/root/elsewhere.sql.gz"
@@ -77,6 +78,7 @@ def test_a_dump_from_elsewhere_is_restored(cluster: Lab, noted: str) -> None:
     assert "counted (it has no manifest)" in run.stdout
 
 
+@pytest.mark.fault
 def test_a_directory_is_restored(cluster: Lab, noted: str) -> None:
     name = new_backup(cluster, "directory")
     try:
