@@ -51,6 +51,8 @@ def test_the_lead_moves_only_where_every_row_is(synchronous: Lab) -> None:
     assert status["healthy"], status["problems"]
     assert lab.deploy().changes == {}
     (led,), (chosen,), others = (hosts(lab, role) for role in ("leader", "sync_standby", "replica"))
+    table = lab.salt_run("postgres.status").stdout.splitlines()
+    assert [line.split()[1] for line in table if " sync " in line] == [chosen]
     plan = operate(lab, "switchover", "test=True")
     assert (plan["comment"].count(NOT_SYNCHRONOUS), plan["comment"].count("eligible")) == (2, 1)
     for other in others:
