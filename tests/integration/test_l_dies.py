@@ -136,7 +136,6 @@ def max_connections(value: int) -> dict[str, Any]:
 def goes_on(lab: Lab, ended: Deploy, value: int) -> None:
     """The deploy that was disturbed ended with a sentence; the next one ends well."""
     assert ended.code != 0, ended.stdout
-    assert "run" in ended.failure, ended.failure
     succeeded(lab.deploy())
     assert set(setting(lab, "max_connections").values()) == {str(value)}
 
