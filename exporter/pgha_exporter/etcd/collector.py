@@ -104,7 +104,8 @@ class MemberCollector:
 
     def _ask(self, client: Client) -> EtcdFacts:
         status = self._timed("status", lambda: client.status(STEP_S))
-        if time.monotonic() - self._members_at > MEMBERS_S:
+        # A learner answers only about itself (etcd's isRPCSupportedForLearner).
+        if not status.is_learner and time.monotonic() - self._members_at > MEMBERS_S:
             self._members = client.members(STEP_S)
             self._members_at = time.monotonic()
         leader, failure = self._leader(client, status)
