@@ -99,7 +99,7 @@ def status(address="127.0.0.1", cluster=None):
 
 def wait_ready(address="127.0.0.1", deadline=60, cluster=None):
     """
-    Wait until Prometheus evaluates its rules and knows an Alertmanager; returns its ``status``.
+    Wait until Prometheus evaluates its rules and its Alertmanager is ready; returns its ``status``.
 
     CLI Example:
 
@@ -117,7 +117,8 @@ def wait_ready(address="127.0.0.1", deadline=60, cluster=None):
     with _operator_errors():
         watched = Topology.from_pillar(__pillar__, cluster).cluster
         url = monitoring.pages_url(address)
-        return api.wait_ready(url, watched, deadline_s=float(deadline))
+        told = f"http://{monitoring.LOOPBACK}:{monitoring.ALERTMANAGER_PORT}"
+        return api.wait_ready(url, watched, told, deadline_s=float(deadline))
 
 
 def _address(topology):

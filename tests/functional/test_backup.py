@@ -20,7 +20,7 @@ from pgha.backup.load import BACKUP_FOLDER, load
 from pgha.backup.restore import _Member
 from pgha.backup.store import BackupStore
 from pgha.backup.take import store_root, take_backup
-from pgha.backup.tools import Tools
+from pgha.backup.tools import ToolError, Tools
 from pgha.errors import FailedError, RefusedError
 from pgha.operate.operation import Operation, Outcome
 from pgha.secrets import SecretStore
@@ -193,6 +193,24 @@ def test_a_full_disk_is_seen_before(source: Server, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     with pytest.raises(RefusedError, match=r"Only 1\.0 MB are free"):
         take_backup(operation(source), "sql")
+
+
+def test_a_disk_that_a_tool_fills_is_not_the_sources_fault(
+    source: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is filled while pg_dump writes into it; every source would fill it again."""
+    usage = type("usage", (), {"free": 10**12})
+
+    def fill(command: list[str]) -> None:
+        usage.free = 0
+        raise ToolError("pg_dump", "could not write to file: No space left on device")
+
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("pgha.backup.dump.run", fill)
+    run = operation(source)
+    with pytest.raises(FailedError, match="cannot be written: No space left on device"):
+        take_backup(run, "directory")
+    assert list(store_root(run.state_dir, run.topology).glob(".*")) == []
 
 
 def test_a_plan_says_from_where(source: Server) -> None:

@@ -187,29 +187,33 @@ def test_two_backups_at_once_are_an_error(cluster: Lab, backup: str) -> None:
     assert listed(cluster)[0]["name"] == backup
 
 
-LOCKED = (
-    "FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted "
-    "AND relation = 'written'::regclass"
-)
+def locks_of(table: str) -> str:
+    """Who holds a table exclusively; the tail of a query."""
+    return (
+        "FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted "
+        f"AND relation = '{table}'::regclass"
+    )
 
 
 @contextmanager
-def locked_table(lab: Lab) -> Iterator[Callable[[], None]]:
+def locked_table(lab: Lab, table: str = "written") -> Iterator[Callable[[], None]]:
     """A table locked exclusively: replay locks it on the replicas too, and every dump waits.
     The value releases it."""
-    lock = "BEGIN; LOCK TABLE written IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(150)"
-    release = f"SELECT pg_terminate_backend(pid) {LOCKED}"
+    lock = f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(150)"
+    release = f"SELECT pg_terminate_backend(pid) {locks_of(table)}"
     command = ["docker", "exec", leader(lab), "psql", "-XAtq", "-d", "application", "-c", lock]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-        eventually(lambda: locked_everywhere(lab), deadline_s=30, what="a lock on every server")
+        eventually(
+            lambda: locked_everywhere(lab, table), deadline_s=30, what="a lock on every server"
+        )
         yield lambda: print(ask(lab, release))
         ask(lab, release)
 
 
-def locked_everywhere(lab: Lab) -> bool:
+def locked_everywhere(lab: Lab, table: str) -> bool:
     """A commit sends the lock to the replicas, which nothing else does on an idle cluster."""
     ask(lab, "SELECT pg_logical_emit_message(true, 'test', 'a commit')")
-    query = ("psql", "-XAtq", "-d", "application", "-c", f"SELECT count(*) {LOCKED}")
+    query = ("psql", "-XAtq", "-d", "application", "-c", f"SELECT count(*) {locks_of(table)}")
     return all(lab.check(server, *query).strip() == "1" for server in lab.servers)
 
 
@@ -220,11 +224,12 @@ def dump_runs(lab: Lab, run: subprocess.Popen[str]) -> bool:
     return begun and bool(lab.check(lab.controller, *container))
 
 
-def start_backup(lab: Lab) -> subprocess.Popen[str]:
+def start_backup(lab: Lab, form: str = "sql") -> subprocess.Popen[str]:
     """A backup that runs beside the test, once its dump runs; its pid is in /tmp/backup.pid."""
-    script = "echo $$ > /tmp/backup.pid; exec salt-run --out=json state.orchestrate postgres.backup"
+    script = 'echo $$ > /tmp/backup.pid; exec salt-run --out=json state.orchestrate "$@"'
+    asked = ["postgres.backup", f'pillar={{"format": "{form}"}}']
     run = subprocess.Popen(
-        ["docker", "exec", lab.controller, "sh", "-c", script],
+        ["docker", "exec", lab.controller, "sh", "-c", script, "sh", *asked],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     eventually(lambda: dump_runs(lab, run), deadline_s=60, what="a dump that runs")

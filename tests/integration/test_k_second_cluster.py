@@ -1,17 +1,20 @@
 """A second cluster on three of the servers: one etcd voter, one learner, one node without etcd.
 
 It comes up beside the first, with secrets of its own, and goes without a trace of the first.
+Another one grows from two nodes to four while an application writes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.support.lab import Lab, eventually
+from tests.support.rows import Writes
 
 NAME = "billing"
 HOSTNAME = "billing.postgres.test"
@@ -26,9 +29,10 @@ PORTS = {
     "etcd_peer_port": 12380,
 }
 MEMBERS = ("app-server-1", "app-server-2", "builder")
+GROWING = (*MEMBERS, "controller")
 
 
-def declaration(lab: Lab) -> dict[str, Any]:
+def declaration(lab: Lab, members: Sequence[str] = MEMBERS) -> dict[str, Any]:
     nodes = [
         {
             "name": f"{NAME}-{number}",
@@ -36,12 +40,11 @@ def declaration(lab: Lab) -> dict[str, Any]:
             "ip": lab.address(short),
             "role": "primary" if number == 1 else "replica",
         }
-        for number, short in enumerate(MEMBERS, start=1)
+        for number, short in enumerate(members, start=1)
     ]
     return {
         "postgresql_hostname": HOSTNAME,
         "postgresql_nodes": nodes,
-        "etcd_voters": [f"{NAME}-1"],
         **PORTS,
     }
 
@@ -49,21 +52,28 @@ def declaration(lab: Lab) -> dict[str, Any]:
 @pytest.fixture
 def billing(cluster: Lab) -> Iterator[Lab]:
     """The lab with the second cluster declared; removed again whatever happens."""
-    with cluster.declared(postgresql_clusters={NAME: declaration(cluster)}):
-        cluster.salt("*", "saltutil.refresh_pillar", "wait=True")
+    with declared_to_all(cluster, {**declaration(cluster), "etcd_voters": [f"{NAME}-1"]}):
         try:
             yield cluster
         finally:
-            _remove(cluster)
-    cluster.salt("*", "saltutil.refresh_pillar", "wait=True")
+            _remove(cluster, MEMBERS)
 
 
-def _remove(lab: Lab) -> None:
+@contextmanager
+def declared_to_all(lab: Lab, declared: dict[str, Any]) -> Iterator[None]:
+    """The second cluster is in the pillar of every minion for the block."""
+    with lab.declared(postgresql_clusters={NAME: declared}):
+        lab.salt("*", "saltutil.refresh_pillar", "wait=True")
+        yield
+    lab.salt("*", "saltutil.refresh_pillar", "wait=True")
+
+
+def _remove(lab: Lab, members: Sequence[str]) -> None:
     found = lab.salt(lab.controller, "coolify.stack_status", f"cluster={NAME}")[lab.controller]
     # Routers first, etcd last.
     for stack in sorted(found, key=lambda name: name.rsplit("-", 1)[1], reverse=True):
         lab.salt(lab.controller, "coolify.service_delete", stack, f"cluster={NAME}")
-    for short in MEMBERS:
+    for short in members:
         lab.check(
             f"{short}.{lab.domain}", "sh", "-c",
             f"docker ps -aq --filter label=pgha.cluster={NAME} | xargs -r docker rm -f; "
@@ -127,3 +137,36 @@ def _check_tools(lab: Lab) -> None:
     sql = "SELECT pg_is_in_recovery()"
     where = lab.check(client, "sh", "-c", f"PGHA_CLUSTER={NAME} psql -XAtqc '{sql}'")
     assert where.strip() in ("t", "f")
+
+
+@pytest.mark.fault
+def test_a_cluster_grows_while_it_is_written_to(cluster: Lab) -> None:
+    """One etcd voter becomes three with the third node; the fourth node is a learner."""
+    try:
+        with declared_to_all(cluster, declaration(cluster, GROWING[:2])):
+            grow(cluster, 2, voters=1, learners=1)
+            servers = [f"{short}.{cluster.domain}" for short in GROWING[:2]]
+            secrets = f"clusters/{NAME}/postgresql"
+            with Writes(cluster, servers, port=15432, secrets=secrets) as writes:
+                for size, voters, learners in ((3, 3, 0), (4, 3, 1)):
+                    with declared_to_all(cluster, declaration(cluster, GROWING[:size])):
+                        grow(cluster, size, voters, learners)
+            assert len(writes.acknowledged) > 500
+            assert writes.missing() == set()
+    finally:
+        with declared_to_all(cluster, declaration(cluster, GROWING)):
+            _remove(cluster, GROWING)
+
+
+def grow(lab: Lab, size: int, voters: int, learners: int) -> None:
+    """Deploy; the cluster is healthy at its new size and a second deploy changes nothing."""
+    done = deploy(lab)
+    assert done.code == 0, done.stdout + done.stderr
+    found = eventually(
+        lambda: (seen := status(lab, NAME))["healthy"] and seen,
+        deadline_s=60,
+        what=f"a healthy cluster of {size} nodes",
+    )
+    roles = [member["etcd"] for member in found["members"]]
+    assert (len(roles), found["etcd"]["voters"], roles.count("learner")) == (size, voters, learners)
+    assert deploy(lab).changes == {}

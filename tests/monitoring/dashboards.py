@@ -66,6 +66,15 @@ EMPTY_WHEN_HEALTHY = {
 """Panels with a query that returns nothing while all is well, and why."""
 
 
+EMPTY_WITHOUT_ARCHIVING = {
+    ("pgha-backup", "Archived up to"),
+    ("pgha-backup", "Segments to be archived"),
+    ("pgha-backup", "Failures of the archiver"),
+    ("pgha-node", "Segments to be archived"),
+}
+"""Panels for a PostgreSQL with ``archive_mode``, which the deploy leaves off."""
+
+
 def concrete(expr: str, scope: str, member: str) -> str:
     """The expression with what Grafana would put into it."""
     values = {"$__rate_interval": "1m", "$scope": scope, "$member": member}

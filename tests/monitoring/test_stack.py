@@ -37,6 +37,10 @@ class Stack:
     def url(self) -> str:
         return f"http://{self.places[f'127.0.0.1:{monitoring.PROMETHEUS_PORT}']}"
 
+    @property
+    def alertmanager(self) -> str:
+        return f"http://{self.places[f'127.0.0.1:{monitoring.ALERTMANAGER_PORT}']}"
+
     def moved(self, text: str) -> str:
         for place, own in self.places.items():
             text = text.replace(place, own)
@@ -81,7 +85,7 @@ def stack(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
 def test_it_is_ready_when_it_has_rules_an_alertmanager_and_has_tried_every_node(
     stack: Stack,
 ) -> None:
-    found = api.wait_ready(stack.url, stack.cluster.cluster, deadline_s=40)
+    found = api.wait_ready(stack.url, stack.cluster.cluster, stack.alertmanager, deadline_s=40)
 
     assert found["rules"] == len(all_rules())
     assert found["alertmanagers"] == 1

@@ -15,15 +15,24 @@ TABLE = "acknowledged"
 class Writes:
     """Inserts numbers through every router's port 5432 until the block ends.
 
+    A further cluster has its own ``port``, and its own folder of ``secrets`` below the state.
     ``acknowledged`` are the numbers whose commit was confirmed; ``gap_s`` is the longest time
     between two confirmations.
     """
 
     def __init__(
-        self, lab: Lab, servers: list[str] | None = None, acknowledged: list[int] | None = None
+        self,
+        lab: Lab,
+        servers: list[str] | None = None,
+        acknowledged: list[int] | None = None,
+        *,
+        port: int = 5432,
+        secrets: str = "postgresql",
     ) -> None:
         self._lab = lab
         self._servers = servers or lab.servers
+        self._port = port
+        self._secrets = secrets
         self.acknowledged: list[int] = acknowledged or []
         self.gap_s = 0.0
         self._stop = threading.Event()
@@ -69,10 +78,10 @@ class Writes:
         addresses = ",".join(self._lab.address(server) for server in self._servers)
         return psycopg.connect(
             host=addresses,
-            port=5432,
+            port=self._port,
             dbname="application",
             user="app_user",
-            password=self._lab.read_secret("postgresql/app_password.txt"),
+            password=self._lab.read_secret(f"{self._secrets}/app_password.txt"),
             sslmode="require",
             connect_timeout=2,
             autocommit=True,

@@ -18,16 +18,13 @@ from typing import Any
 
 from pgha.pki import Pki
 from pgha.render.accounts import SUPERUSER
+from pgha.render.keepalive import KEEPALIVES
 from pgha.render.places import POSTGRES
 from pgha.secrets import SecretStore
 from pgha.topology import Node, Topology
 
 IN_CONTAINER = "/run/pgha"
 CONNECT_TIMEOUT_S = 10
-
-# A source that dies without a word must not hold a run for ever: the kernel asks after 15 s of
-# silence and gives up 15 s later. https://www.postgresql.org/docs/current/libpq-connect.html
-_KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 
 # A dump waits as long as it takes; what must not wait is a statement of the operator's pillar.
 _UNBOUNDED = (
@@ -83,7 +80,8 @@ class Access:
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": "pgha_backup",
             "options": _UNBOUNDED,
-            **_KEEPALIVES,
+            # A source that dies without a word must not hold a run for ever.
+            **KEEPALIVES,
         }
 
 

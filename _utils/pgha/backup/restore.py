@@ -45,7 +45,6 @@ def prepare(
         RefusedError: the cluster holds data, a disk is too small, the version is too new.
     """
     checked = _checked(deployment, backup)
-    _require_own(deployment, checked, confirm)
     found = clearing.data_found(deployment)
     _require_room(deployment, checked)
     begun = journal.read(deployment.state_dir, deployment.topology)
@@ -164,16 +163,6 @@ def _checked(deployment: Deployment, backup: str | None) -> Checked:
         return check_backup(path, deployment.topology.version, deployment.show_progress)
 
 
-def _require_own(deployment: Deployment, checked: Checked, confirm: str | None) -> None:
-    cluster = checked.manifest.cluster if checked.manifest else None
-    if cluster and cluster != deployment.topology.cluster:
-        require_confirmation(
-            deployment,
-            confirm,
-            f"{checked.path.name} is a backup of {cluster}, not of {deployment.topology.cluster}",
-        )
-
-
 def _require_consent(
     deployment: Deployment,
     checked: Checked,
@@ -181,16 +170,29 @@ def _require_consent(
     begun: Journal | None,
     confirm: str | None,
 ) -> None:
-    """Data in the way needs the operator's word, unless it is our own half-done restore."""
-    if not found or (begun and begun.backup == str(checked.path)):
+    """What the operator must know first, all at once; our own half-done restore was asked about."""
+    if begun and begun.backup == str(checked.path):
         return
+    reasons = [*_of_another(deployment, checked), *_in_the_way(deployment, checked, found)]
+    if reasons:
+        require_confirmation(deployment, confirm, ", and ".join(reasons))
+
+
+def _of_another(deployment: Deployment, checked: Checked) -> list[str]:
+    own, cluster = deployment.topology.cluster, checked.manifest and checked.manifest.cluster
+    if not cluster or cluster == own:
+        return []
+    return [f"{checked.path.name} is a backup of {cluster}, not of {own}"]
+
+
+def _in_the_way(deployment: Deployment, checked: Checked, found: dict[str, int]) -> list[str]:
+    if not found:
+        return []
     where = ", ".join(f"{host} ({amount(size)})" for host, size in found.items())
-    require_confirmation(
-        deployment,
-        confirm,
+    return [
         f"{deployment.topology.cluster} holds data on {where}, which would be kept aside there and "
-        f"replaced by {checked.path.name}{_moment(checked)}; applications cannot connect meanwhile",
-    )
+        f"replaced by {checked.path.name}{_moment(checked)}; applications cannot connect meanwhile"
+    ]
 
 
 def _require_room(deployment: Deployment, checked: Checked) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -34,6 +35,8 @@ ASK_TIMEOUT_S = 15
 FIRST_RATIO = 0.5
 """Backup bytes per database byte when there is no earlier backup to tell."""
 RESERVE_BYTES = 64 * 1024**2
+FULL_BELOW_BYTES = 1024**2
+"""What a tool may leave of a disk on which it could not write any more."""
 
 
 def backup_store(operation: Operation) -> BackupStore:
@@ -53,7 +56,8 @@ def take_backup(operation: Operation, form: str) -> Outcome:
         form: ``sql`` or ``directory``.
 
     Raises:
-        RefusedError: an unknown form, or too little room. FailedError: no source could be dumped.
+        RefusedError: an unknown form, or too little room. FailedError: no source could be dumped,
+            or the backup could not be written.
     """
     if form not in FORMATS:
         raise RefusedError(f"'{form}' is not a format of backups; the formats are sql, directory.")
@@ -67,12 +71,25 @@ def take_backup(operation: Operation, form: str) -> Outcome:
     changes = {name: {"old": None, "new": f"{form} from {chosen[0].node.host}"}}
     if operation.test:
         return Outcome(changes, [_choice(topology, chosen[0], answers)])
-    backups.ensure()
-    backups.remove_unfinished()
     secrets = SecretStore.of(operation.state_dir, topology)
-    with credentials(secrets, backups.root) as folder:
-        run = _Run(operation, backups, secrets, folder, name, form)
-        return run.from_first_of(chosen, answers)
+    with _writing_to(backups.root):
+        backups.ensure()
+        backups.remove_unfinished()
+        with credentials(secrets, backups.root) as folder:
+            run = _Run(operation, backups, secrets, folder, name, form)
+            return run.from_first_of(chosen, answers)
+
+
+@contextmanager
+def _writing_to(root: Path) -> Iterator[None]:
+    """A full disk in one sentence, whatever could not be written to it."""
+    try:
+        yield
+    except OSError as error:
+        raise FailedError(
+            f"{root} on the Salt master cannot be written: {error.strerror}; nothing that looks "
+            "like a backup is left. Make room and run again."
+        ) from error
 
 
 @dataclass
@@ -159,13 +176,11 @@ class _Run:
         try:
             yield
         except BaseException as error:
+            full = isinstance(error, ToolError) and _is_full(self.backups.root)
             self.tools.remove_stale()
             remove(temporary)
-            if isinstance(error, OSError):
-                raise FailedError(
-                    f"{temporary.parent} on the Salt master cannot be written: {error.strerror}; "
-                    "nothing that looks like a backup is left. Make room and run again."
-                ) from error
+            if full:  # no other source would do better
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
             raise
 
     def _publish(self, temporary: Path, made: manifests.Manifest) -> None:
@@ -220,6 +235,10 @@ class _Run:
         changes |= {name: {"old": "expired", "new": None} for name in removed}
         notes += tell(self.operation, self.backups.all())
         return Outcome(changes, [*notes, _summary(self.backups.root, made)])
+
+
+def _is_full(root: Path) -> bool:
+    return shutil.disk_usage(root).free < FULL_BELOW_BYTES
 
 
 def _choice(

@@ -50,9 +50,14 @@ def status(
     }
 
 
-def wait_ready(url: str, scope: str, *, deadline_s: float) -> dict[str, Any]:
-    """Wait until it has rules, an Alertmanager, and has tried every target of the cluster; returns
-    its `status`.
+def wait_ready(url: str, scope: str, alertmanager: str, *, deadline_s: float) -> dict[str, Any]:
+    """Wait until it has rules, an Alertmanager that is ready, and has tried every target of the
+    cluster; returns its `status`.
+
+    Args:
+        url: its address without a trailing slash.
+        scope: the cluster.
+        alertmanager: the Alertmanager's address; Prometheus itself does not look whether it lives.
 
     Raises:
         TimedOutError: saying what was still missing.
@@ -61,14 +66,31 @@ def wait_ready(url: str, scope: str, *, deadline_s: float) -> dict[str, Any]:
     def check() -> dict[str, Any] | Pending:
         found = status(url, scope)
         untried = [name for name, health in found["targets"].items() if health == "unknown"]
-        if found["rules"] and found["alertmanagers"] and found["targets"] and not untried:
-            return found
-        return Pending(
-            f"{found['rules']} rules, {found['alertmanagers']} Alertmanagers, "
-            f"{len(found['targets'])} targets, {len(untried)} of them not tried yet"
-        )
+        if not (found["rules"] and found["alertmanagers"] and found["targets"]) or untried:
+            return Pending(_so_far(found, untried))
+        require_ready(alertmanager)
+        return found
 
     return poll(check, deadline_s=deadline_s, interval_s=0.5, what=f"Prometheus at {url}")
+
+
+def require_ready(url: str, client: httpx.Client | None = None) -> None:
+    """Raises UnreachableError unless the Alertmanager at this address is ready."""
+    try:
+        with client or httpx.Client(timeout=TIMEOUT_S, trust_env=False) as session:
+            session.get(f"{url}/-/ready").raise_for_status()
+    except httpx.HTTPError as error:
+        raise UnreachableError(
+            f"the Alertmanager at {url} is not ready ({error}); see its log on the controller "
+            "(`docker ps -a` names the container)"
+        ) from error
+
+
+def _so_far(found: dict[str, Any], untried: list[str]) -> str:
+    return (
+        f"{found['rules']} rules, {found['alertmanagers']} Alertmanagers, "
+        f"{len(found['targets'])} targets, {len(untried)} of them not tried yet"
+    )
 
 
 def _health(target: dict[str, Any]) -> str:

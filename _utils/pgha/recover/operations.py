@@ -66,7 +66,7 @@ def _recover(
     if not (note and found.healthy_voters):
         _refuse_with_quorum(deployment, found)
     leader = scene.the_leader(found)
-    chosen = _chosen(found, note.chosen if note else (None if lost else leader))
+    chosen = _taken_up(found, note, leader) if note else _chosen(found, None if lost else leader)
     report = _told(found, chosen, lost, goes_on=_goes_on(deployment, found, lost))
     require_confirmation(deployment, confirm, " ".join([*report, _price(chosen, lost)]))
     if deployment.test:
@@ -88,13 +88,14 @@ def _carry_out(
     where = (deployment.state_dir, deployment.topology.cluster)
     journal.write(*where, note)
     silent = _fence_lost(deployment, lost)
-    if not _goes_on(deployment, found, lost):
+    alone = not _goes_on(deployment, found, lost)
+    if alone:
         rebuild.fence(deployment, deployment.topology.nodes)
     node = deployment.topology.node(chosen.node)
     changes = {} if found.healthy_voters else rebuild.begin_etcd(deployment)
-    changes |= rebuild.lead(deployment, node)
+    changes |= rebuild.lead(deployment, node, alone=alone)
     changes |= rebuild.learn(deployment)
-    changes |= rebuild.follow(deployment, node)
+    changes |= rebuild.follow(deployment, node, alone=alone)
     now = rebuild.verify(deployment, chosen)
     journal.remove(*where)
     changes["leader"] = {"old": leader, "new": now.node}
@@ -102,8 +103,14 @@ def _carry_out(
 
 
 def _goes_on(deployment: Deployment, found: Scene, lost: Sequence[Node]) -> bool:
-    """With members lost the leader has stepped down, or is about to (failsafe mode asks all)."""
-    return not lost and scene.may_go_on(deployment, found)
+    """With members lost the leader has stepped down, or is about to (failsafe mode asks all).
+
+    Where a recovery that was interrupted has given etcd its quorum, Patroni itself sees to it that
+    only one leads.
+    """
+    if lost:
+        return False
+    return bool(found.healthy_voters and found.leaders) or scene.may_go_on(deployment, found)
 
 
 def _fence_lost(deployment: Deployment, lost: Sequence[Node]) -> list[str]:
@@ -127,8 +134,11 @@ def _fence_lost(deployment: Deployment, lost: Sequence[Node]) -> list[str]:
 
 def _note(deployment: Deployment, name: str, lost: Sequence[Node]) -> journal.Note | None:
     note = journal.read(deployment.state_dir, deployment.topology.cluster)
-    wanted = (name, {node.name for node in lost})
-    if note and (note.operation, set(note.lost)) != wanted:
+    given_up = {node.name for node in lost}
+    if note and (note.operation, set(note.lost)) != (name, given_up):
+        if note.chosen in given_up and given_up.issuperset(note.lost):
+            # Its copy was lost in the middle; the best one that is left takes its place.
+            return note
         raise RefusedError(
             f"Another recovery, onto {note.chosen}, was interrupted; take that one up first: "
             f"{journal.command(note)}"
@@ -157,6 +167,18 @@ def _chosen(found: Scene, name: str | None) -> Copy:
     """The copy of that node; without a name the most advanced one."""
     best = most_advanced(found.copies)
     return next((copy for copy in found.copies if copy.node == name), best)
+
+
+def _taken_up(found: Scene, note: journal.Note, leader: str | None) -> Copy:
+    """The copy that an interrupted recovery chose, unless another was promoted since: clients
+    have been told that their rows are there.
+
+    While servers are lost only the chosen one may lead. Else Patroni may have replaced it.
+    """
+    best = most_advanced(found.copies)
+    preferred = (note.chosen, leader) if note.lost else (leader, note.chosen)
+    newest = {copy.node: copy for copy in found.copies if copy.timeline == best.timeline}
+    return next((newest[name] for name in preferred if name in newest), best)
 
 
 def _told(found: Scene, chosen: Copy, lost: Sequence[Node], *, goes_on: bool) -> list[str]:

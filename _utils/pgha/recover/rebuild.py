@@ -13,15 +13,25 @@ from typing import Any
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.etcd import rejoin, wait_quorum
 from pgha.deploy.fleet import values
-from pgha.errors import FailedError
+from pgha.errors import FailedError, UnreachableError
 from pgha.recover.copies import Copy
+from pgha.recover.scene import ALIVE
+from pgha.render.compose import stack_name
 from pgha.topology import Node, Topology
+from pgha.wait import Pending, poll
 
 STOP_TIMEOUT_S = 180
 """Docker kills PostgreSQL after a grace of 120 s; the rest is Salt's."""
 LEADER_DEADLINE_S = 240
 """Replay of what WAL is there, and one ttl in which an old leader key may have to expire."""
 STREAMING_DEADLINE_S = 600
+LOOK_S = 5
+"""How long a server waits before it is asked whether the chosen copy still runs: well below the ttl
+after which another one could take the lead."""
+
+
+class ChosenStoppedError(FailedError):
+    """The copy to go on with does not run any more, so nothing comes of waiting for it."""
 
 
 def fence(deployment: Deployment, nodes: Sequence[Node]) -> None:
@@ -67,39 +77,91 @@ def _token(topology: Topology) -> str:
     return f"{topology.cluster}-{now:%Y%m%dT%H%M%SZ}"
 
 
-def lead(deployment: Deployment, chosen: Node) -> dict[str, Any]:
-    """Start the chosen copy alone and wait until it takes writes.
+def lead(deployment: Deployment, chosen: Node, *, alone: bool) -> dict[str, Any]:
+    """Start the chosen copy and wait until it takes writes.
+
+    Args:
+        alone: no other one runs, which could lead instead when the chosen one fails.
 
     Raises:
+        ChosenStoppedError: its Patroni has stopped while it was alone.
         FailedError: somebody else leads.
     """
     with deployment.step(f"{chosen.name} leads"):
         changes = deployment.converge_stacks([chosen], "patroni")
-        leader = deployment.ask_one(
-            chosen.host, "patroni.wait_leader", deadline=LEADER_DEADLINE_S,
-            timeout_s=LEADER_DEADLINE_S + 30,
-        )  # fmt: skip
+        leader = _wait(deployment, chosen, "patroni.wait_leader", LEADER_DEADLINE_S, must_run=alone)
         if leader != chosen.name:
             raise FailedError(
-                f"{leader} leads instead of {chosen.name}; compare them with "
-                "`salt '*' postgres_data.position` before anything else is started"
+                f"{leader} leads instead of {chosen.name}, which has failed meanwhile; run the "
+                "same command again, which goes on with what was written since."
             )
         return changes
 
 
-def follow(deployment: Deployment, chosen: Node) -> dict[str, Any]:
-    """Start all others and wait until they stream from the chosen one."""
-    topology = deployment.topology
-    with deployment.step(f"{len(topology.nodes) - 1} replicas stream"):
-        changes = deployment.converge_stacks(topology.nodes, "patroni")
-        deployment.ask_one(
-            chosen.host,
-            "patroni.wait_streaming",
-            members=[node.name for node in topology.nodes],
-            deadline=STREAMING_DEADLINE_S,
-            timeout_s=STREAMING_DEADLINE_S + 30,
-        )
+def follow(deployment: Deployment, chosen: Node, *, alone: bool) -> dict[str, Any]:
+    """Start all others and wait until they stream from the chosen one.
+
+    Args:
+        alone: the others may lack what the chosen one holds, so none of them may replace it.
+
+    Raises:
+        ChosenStoppedError: it has stopped; with ``alone`` the others were stopped as well.
+    """
+    others = [node for node in deployment.topology.nodes if node != chosen]
+    with deployment.step(f"{len(others)} replicas stream"):
+        changes = deployment.converge_stacks(deployment.topology.nodes, "patroni")
+        names = [node.name for node in deployment.topology.nodes]
+        try:
+            _wait(deployment, chosen, "patroni.wait_streaming", STREAMING_DEADLINE_S, members=names)
+        except ChosenStoppedError as error:
+            if not alone:
+                raise
+            fence(deployment, others)
+            raise ChosenStoppedError(
+                f"{error} PostgreSQL was stopped on {_names(others)}, whose copies may be older."
+            ) from error
         return changes
+
+
+def _wait(
+    deployment: Deployment,
+    chosen: Node,
+    function: str,
+    deadline_s: float,
+    *,
+    must_run: bool = True,
+    **keywords: Any,
+) -> Any:
+    """What the function returns; between its short waits the chosen copy is looked at."""
+
+    def check() -> Any:
+        try:
+            return deployment.ask_one(
+                chosen.host, function, deadline=LOOK_S, timeout_s=LOOK_S + 10, **keywords
+            )
+        except (FailedError, UnreachableError) as error:
+            if must_run:
+                _require_running(deployment, chosen)
+            return Pending(str(error))
+
+    what = f"{chosen.name} ({function})"
+    return poll(check, deadline_s=deadline_s, interval_s=0.5, what=what)
+
+
+def _require_running(deployment: Deployment, chosen: Node) -> None:
+    answer = deployment.fleet.ask(
+        [chosen.host], "postgres_node.stacks", cluster=deployment.topology.cluster
+    )[chosen.host]
+    stack = stack_name(deployment.topology, chosen, "patroni")
+    states = (answer.value or {}).get(stack, {})
+    if states.get("patroni") in ALIVE:
+        return
+    seen = "does not answer" if answer.silent else f"is {states.get('patroni', 'gone')}"
+    raise ChosenStoppedError(
+        f"{chosen.name}, the copy to go on with, has failed: its Patroni {seen}; see "
+        f"`pgha-logs patroni` on {chosen.host} and run the same command again. Only if it is gone "
+        "for good, run postgres.recover_survivors and name it among the lost."
+    )
 
 
 def learn(deployment: Deployment) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pgha.render import before_stop, etcd
+from pgha.render import before_stop, etcd, keepalive
 from pgha.render.accounts import REPLICATOR, RESTAPI_USER, REWIND, SUPERUSER
 from pgha.render.entities import ManagedFile
 from pgha.render.hba import hba_lines, ident_lines
@@ -37,15 +37,25 @@ MAX_CONNECTIONS = 200
 def files(topology: Topology, node: Node, secrets: Secrets) -> list[ManagedFile]:
     """Everything in ``/etc/pgha/<cluster>/patroni``, readable by the container's user."""
     directory = config_directory(topology, COMPONENT)
-    hook = f"{directory}/{before_stop.NAME}"
     return [
         # First: Patroni is told to read its configuration when all files are there.
-        ManagedFile(hook, before_stop.SCRIPT, 0o755, ROOT, ROOT, False, COMPONENT),
+        *_programs(directory),
         config_file(topology, node, secrets),
         ca_file(secrets, directory, COMPONENT),
         *certificate_files(secrets, "patroni", directory, "restapi", POSTGRES, COMPONENT),
         *certificate_files(secrets, "postgresql", directory, "postgresql", POSTGRES, COMPONENT),
         *certificate_files(secrets, "etcd-client", directory, "etcd-client", POSTGRES, COMPONENT),
+    ]
+
+
+def _programs(directory: str) -> list[ManagedFile]:
+    programs = {before_stop.NAME: before_stop.SCRIPT}
+    programs |= dict.fromkeys(keepalive.TOOLS, keepalive.SCRIPT)
+    texts = {keepalive.SERVICE_FILE: (keepalive.SERVICES, 0o644)}
+    texts |= {name: (script, 0o755) for name, script in programs.items()}
+    return [
+        ManagedFile(f"{directory}/{name}", text, mode, ROOT, ROOT, False, COMPONENT)
+        for name, (text, mode) in texts.items()
     ]
 
 
@@ -211,6 +221,7 @@ def _postgresql(topology: Topology, node: Node, secrets: Secrets) -> dict[str, A
         "use_unix_socket_repl": True,
         "data_dir": POSTGRES_DATA,
         "bin_dir": f"/usr/lib/postgresql/{topology.version}/bin",
+        "bin_name": keepalive.bin_name(),
         "before_stop": f"{IN_CONTAINER}/{before_stop.NAME}",
         "pgpass": "/tmp/pgpass",  # noqa: S108 - the container's own tmpfs
         "authentication": {

@@ -137,6 +137,17 @@ def test_a_backup_of_another_cluster_needs_the_name_too(make: Make, tmp_path: Pa
     prepare(make(data=False), other.name, "coolify_postgres")
 
 
+def test_one_confirmation_is_asked_for_everything_that_it_allows(
+    make: Make, tmp_path: Path
+) -> None:
+    folder = store_root(tmp_path, topology())
+    folder.mkdir(parents=True)
+    other = put_backup(folder, "20261124T050000Z", cluster="elsewhere")
+    with pytest.raises(RefusedError, match=r"of elsewhere, not of .*, and .* holds data on .*5\.0"):
+        prepare(make(data=True), other.name, None)
+    prepare(make(data=True), other.name, "coolify_postgres")
+
+
 def test_a_disk_that_is_too_small_is_seen_before(make: Make, backup: str) -> None:
     deployment = make(data=True, free=10**9)
     with pytest.raises(RefusedError, match=r"builder\.lan \(1\.0 GB free\)"):

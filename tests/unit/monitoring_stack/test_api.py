@@ -75,3 +75,18 @@ def test_a_prometheus_that_is_not_there_is_named_with_what_to_look_at() -> None:
 def test_something_else_on_the_port_is_said_so(body: str) -> None:
     with pytest.raises(RefusedError, match="what else listens"):
         asked(lambda _request: httpx.Response(200, text=body))
+
+
+@pytest.mark.parametrize("code", [404, 503])
+def test_an_alertmanager_that_is_not_ready_is_named(code: int) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/-/ready"
+        return httpx.Response(code)
+
+    with pytest.raises(UnreachableError, match=f"Alertmanager at {URL} is not ready.*{code}"):
+        api.require_ready(URL, httpx.Client(transport=httpx.MockTransport(answer)))
+
+
+def test_one_that_is_ready_is_left_alone() -> None:
+    ready = httpx.MockTransport(lambda _request: httpx.Response(200))
+    api.require_ready(URL, httpx.Client(transport=ready))

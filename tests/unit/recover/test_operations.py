@@ -238,3 +238,66 @@ def test_what_cannot_be_given_up_is_refused_before_anybody_is_asked(
     with pytest.raises(error, match=words):
         recover_survivors(operation(fleet, tmp_path), lost, NAME)
     assert fleet.asked == []
+
+
+PROMOTED = {"timeline": 3, "lsn": 0x6000, "history": [[1, 0x1000], [2, 0x4FF0]]}
+WITH_QUORUM = {"healthy": True, "is_learner": False}
+
+
+def patroni_stopped(minion: str, **_: Any) -> dict[str, Any]:
+    return {stack_name(CLUSTER, CLUSTER.node(minion), "patroni"): {"patroni": "exited"}}
+
+
+def silent_wait(minion: str, **_: Any) -> Any:
+    raise FailedError("Gave up waiting for streaming")
+
+
+def test_a_recovery_goes_on_with_the_copy_that_was_promoted_since(
+    fleet: FakeFleet, tmp_path: Path
+) -> None:
+    """Clients have written to it; the copy of the note lacks that."""
+    journal.write(tmp_path, NAME, journal.Note("recover_etcd", "postgres-node-1"))
+    fleet.replies["etcd_cluster.status"] = WITH_QUORUM
+    fleet.replies["postgres_data.position"] = lambda minion, **kw: (
+        position(minion) | (PROMOTED if minion != HOSTS[0] else {})
+    )
+    fleet.replies["patroni.status"] = lambda minion, **kw: (
+        {"role": None, "state": "unknown"} if minion == HOSTS[0] else leading(HOSTS[2])(minion)
+    )
+    fleet.replies["patroni.wait_leader"] = "postgres-node-3"
+    outcome = recover_etcd(operation(fleet, tmp_path), NAME)
+    assert outcome.changes["leader"] == {"old": "postgres-node-3", "new": "postgres-node-3"}
+    assert "postgres_data.stop" not in fleet.functions(), "with quorum nobody has to be stopped"
+
+
+def test_a_survivor_that_dies_is_not_replaced_by_an_older_copy(
+    fleet: FakeFleet, tmp_path: Path
+) -> None:
+    fleet.silent = set(HOSTS[:2])
+    fleet.replies["patroni.wait_leader"] = "postgres-node-3"
+    fleet.replies["patroni.wait_streaming"] = silent_wait
+    fleet.replies["postgres_node.stacks"] = patroni_stopped
+    with pytest.raises(FailedError, match=r"postgres-node-3, the copy.*stopped on postgres-node-4"):
+        recover_survivors(operation(fleet, tmp_path), HOSTS[:2], NAME)
+    assert fleet.asked[-1][:2] == ((HOSTS[3],), "postgres_data.stop")
+    assert journal.read(tmp_path, NAME) is not None
+
+
+def test_a_copy_that_stops_before_it_leads_is_not_waited_for(
+    fleet: FakeFleet, tmp_path: Path
+) -> None:
+    fleet.replies["patroni.wait_leader"] = silent_wait
+    fleet.replies["postgres_node.stacks"] = patroni_stopped
+    with pytest.raises(FailedError, match=r"its Patroni is exited.*run the same command again"):
+        recover_etcd(operation(fleet, tmp_path), NAME)
+
+
+def test_a_chosen_copy_that_is_lost_as_well_is_given_up_with_its_server(
+    fleet: FakeFleet, tmp_path: Path
+) -> None:
+    journal.write(tmp_path, NAME, journal.Note("recover_etcd", "postgres-node-1"))
+    fleet.silent = {HOSTS[0]}
+    fleet.replies["patroni.wait_leader"] = "postgres-node-2"
+    outcome = recover_survivors(operation(fleet, tmp_path), HOSTS[:1], NAME)
+    assert outcome.changes["leader"]["new"] == "postgres-node-2"
+    assert journal.read(tmp_path, NAME) is None

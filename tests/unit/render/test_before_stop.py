@@ -59,6 +59,10 @@ def test_patroni_knows_the_hook_and_may_run_it() -> None:
     cluster = topology()
     config = patroni.local_config(cluster, node(cluster, 1), secrets())
     assert config["postgresql"]["before_stop"] == "/etc/pgha/before-stop"
-    (hook,) = [f for f in patroni.files(cluster, node(cluster, 1), secrets()) if f.mode == 0o755]
+    (hook,) = [
+        f
+        for f in patroni.files(cluster, node(cluster, 1), secrets())
+        if f.path.endswith("/before-stop")
+    ]
     assert hook.path == "/etc/pgha/coolify_postgres/patroni/before-stop"
     assert (hook.content, hook.uid, hook.secret) == (SCRIPT, 0, False)
