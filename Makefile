@@ -96,11 +96,11 @@ lint: setup ## ruff, mypy, salt-lint, yamllint, shellcheck
 
 .PHONY: test-unit
 test-unit: setup ## No network, no Salt daemon; under a minute
-	@$(PYTHON) -m pytest tests/unit tests/contract
+	@$(PYTHON) -m pytest -n auto tests/unit tests/contract
 
 .PHONY: test-monitoring
 test-monitoring: setup ## Alert rules by promtool, dashboards and alerts against the exporter's catalogue
-	@$(PYTHON) -m pytest tests/monitoring
+	@$(PYTHON) -m pytest -n auto tests/monitoring
 
 .PHONY: test-functional
 test-functional: setup ## The real Salt loader over the composed tree
