@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -169,7 +171,9 @@ class Api:
     def _json(self, path: str) -> Any:
         deadline = time.monotonic() + 2 * STEP_TIMEOUT_S
         content = bytearray()
-        with self._opened().stream("GET", f"{self._url}{path}") as response:
+        with self._opened().stream(
+            "GET", f"{self._url}{path}", extensions={"trace": _Prompt()}
+        ) as response:
             if response.status_code in (401, 403):
                 raise SourceError("auth", f"GET {path} was answered {response.status_code}")
             for chunk in response.iter_bytes():
@@ -190,6 +194,24 @@ class Api:
                 verify=verify, timeout=STEP_TIMEOUT_S, trust_env=False, transport=self._transport
             )
         return self._client
+
+
+class _Prompt:
+    """Acknowledges the pieces of an answer as they come (httpx' extension ``trace``).
+
+    Over TLS Patroni takes leave in due form, and its kernel holds that last piece until the answer
+    before it is acknowledged (Nagle), which ours puts off by 40 ms unless told so at each request.
+    """
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+
+    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = info["return_value"].get_extra_info("socket")
+        elif event == "http11.send_request_body.complete" and self._socket is not None:
+            with suppress(OSError, AttributeError):  # only Linux has it
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 class ClusterCollector:

@@ -32,7 +32,7 @@ class Ahead:
         for future in self._under_way.values():
             if not future.cancel():
                 with suppress(Exception):
-                    future.result().container.remove()
+                    future.result().end()
         self._pool.shutdown()
 
     def _begun(self, versions: Versions) -> Future[Cluster]:
@@ -45,6 +45,6 @@ class Ahead:
         try:
             install(cluster, self._wheel)
         except BaseException:
-            cluster.container.remove()
+            cluster.end()
             raise
         return cluster

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 
 from pgha import certificates
 from pgha.wait import Pending, poll
-from tests.compat.container import Container
+from tests.compat.container import ROOT, Container
 
 DIRECTORY = "/tmp/cluster"
 SCOPE = "main"
@@ -61,7 +61,7 @@ class Cluster:
         try:
             return cls._started(versions, container)
         except BaseException:
-            container.remove()
+            end(container, versions)
             raise
 
     @classmethod
@@ -88,6 +88,9 @@ class Cluster:
             "CREATE TABLE filling (content text)"
         )
         return cluster
+
+    def end(self) -> None:
+        end(self.container, self.versions)
 
     def start_etcd(self) -> None:
         client, peer = f"{self.versions.scheme}://127.0.0.1:2379", "http://127.0.0.1:2380"
@@ -148,6 +151,16 @@ class Cluster:
 
     def version_of(self, member: str) -> str:
         return self.sql("SHOW server_version", member).split(" ")[0]
+
+
+def end(container: Container, versions: Versions) -> None:
+    """Keep what everything said in reports/compat, and remove the container."""
+    path = ROOT / f"reports/compat/{versions}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.write_text(container.run("sh", "-c", f"tail -n 200 {DIRECTORY}/*.log || true"))
+    finally:
+        container.remove()
 
 
 def _certificates() -> tuple[str, dict[str, str]]:

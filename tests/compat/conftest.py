@@ -65,4 +65,4 @@ def setup(request: pytest.FixtureRequest, ahead: Ahead) -> Iterator[Setup]:
             exporter.start()
         yield found
     finally:
-        cluster.container.remove()
+        cluster.end()

@@ -86,7 +86,7 @@ def shown(facts: Facts) -> None:
     assert home(Settings(scope="main", member=NAMES[1]), collection)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(answers(recorded("cluster")), answers(recorded("config")), answers(recorded("history")))
 def test_damaged_clusters_are_shown_or_refused(told: Any, config: Any, history: Any) -> None:
     with suppress(SourceError):
@@ -100,7 +100,7 @@ def test_damaged_clusters_are_shown_or_refused(told: Any, config: Any, history: 
         shown(healthy(patroni=dataclasses.replace(facts, cluster=from_members(facts.cluster, {}))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(answers(recorded("patroni_replica")), answers(recorded("patroni_leader")))
 def test_damaged_members_are_shown_or_refused(one: Any, other: Any) -> None:
     with suppress(SourceError):
@@ -109,7 +109,7 @@ def test_damaged_members_are_shown_or_refused(one: Any, other: Any) -> None:
         shown(healthy(own=own, polled=polled))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     answers(GATEWAY["POST /v3/maintenance/status"][1]),  # type: ignore[index]
     answers(GATEWAY["POST /v3/cluster/member/list"][1]),  # type: ignore[index]
@@ -130,7 +130,7 @@ STATUS = wire.write(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, len(STATUS) - 1), st.integers(0, 255), st.integers(0, len(STATUS)))
 def test_damaged_bytes_of_etcd_are_shown_or_refused(at: int, byte: int, end: int) -> None:
     content = bytearray(STATUS)
@@ -161,7 +161,7 @@ HEADS = st.lists(
 ).map(b"".join)  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(HEADS)
 def test_what_looks_like_a_request_is_one_or_is_refused(head: bytes) -> None:
     try:

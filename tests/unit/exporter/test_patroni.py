@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +27,7 @@ from tests.unit.clients.servers import (
     serve,
 )
 from tests.unit.exporter.support import fake_patroni
+from tests.unit.exporter.test_web import write_pair
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -168,3 +175,50 @@ def test_a_dripping_answer_holds_no_scrape() -> None:
 def test_a_member_that_does_not_run_answers_503_with_its_state() -> None:
     with serve({"GET /patroni": (503, {"state": "stopped", "role": "replica"})}) as server:
         assert OwnCollector(Api(server.url)).collect().state == "stopped"
+
+
+class _TakesLeave(ThreadingHTTPServer):
+    """Ends TLS in due form, as Patroni does (patroni/api.py, ``shutdown_request``)."""
+
+    def shutdown_request(self, request: Any) -> None:
+        with suppress(OSError):
+            request.settimeout(1)
+            request.unwrap()
+        super().shutdown_request(request)
+
+
+class _InPieces(BaseHTTPRequestHandler):
+    """As Patroni's: the head is sent, and then the body."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def in_pieces(tmp_path: Path) -> Iterator[Api]:
+    write_pair(tmp_path)
+    server = _TakesLeave(("127.0.0.1", 0), _InPieces)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.crt", tmp_path / "server.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    untrusting = httpx.HTTPTransport(verify=False)  # the certificate names nobody
+    yield Api(f"https://127.0.0.1:{server.server_address[1]}", transport=untrusting)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_answer_in_pieces_is_not_held_up_by_late_acknowledgements(in_pieces: Api) -> None:
+    def seconds() -> float:
+        started = time.monotonic()
+        assert in_pieces.get("/patroni") == {}
+        return time.monotonic() - started
+
+    assert min(seconds() for _ in range(5)) < 0.035

@@ -100,6 +100,8 @@ def test_a_read_only_server_is_not_writable(collector: PostgresCollector, postgr
 def test_a_frozen_server_holds_nobody_and_is_seen_when_it_thaws(
     collector: PostgresCollector, postgres: Server
 ) -> None:
+    # Connecting is no matter of this deadline.
+    collector.collect()
     source: Source[PostgresFacts] = Source("postgres", lambda: collector, 0.2)
     source.ask()
     assert source.wait(time.monotonic() + 5) is not None
