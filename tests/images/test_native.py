@@ -44,7 +44,7 @@ def mount():
                 target = directory / Path(file.path).name
                 target.write_text(_usable(file.content))
                 # The container's user is not the owner here, and these secrets are not any.
-                target.chmod(0o644)
+                target.chmod(0o644 | file.mode & 0o111)
         return directory
 
     yield write

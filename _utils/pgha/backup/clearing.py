@@ -5,7 +5,7 @@ Nothing is deleted but Patroni's keys in etcd; what was there can be put back by
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pgha.deploy.deployment import Deployment
@@ -35,9 +35,10 @@ def data_found(deployment: Deployment) -> dict[str, int]:
 def clear(deployment: Deployment, label: str) -> dict[str, str]:
     """Leave no running PostgreSQL and no data in its place; ``{minion id: where the data is}``."""
     with deployment.step("routers and PostgreSQL are stopped on every server"):
-        deployment.ask_one(
+        queued = deployment.ask_one(
             deployment.controller, "coolify.stop_stacks", list(STOPPED), timeout_s=120
         )
+        _stop_left_out(deployment, queued)
         _wait_stopped(deployment)
     with deployment.step("the old data is kept aside"):
         aside = values(
@@ -54,6 +55,23 @@ def clear(deployment: Deployment, label: str) -> dict[str, str]:
     return {host: path for host, path in aside.items() if path}
 
 
+def _stop_left_out(deployment: Deployment, queued: Sequence[str]) -> None:
+    """Coolify stops nothing that it believes stopped, and what it believes is minutes old: what an
+    interrupted restore has just started is stopped on its server."""
+    left = {host for stack, host in _running(deployment).items() if stack not in queued}
+    if not left:
+        return
+    values(
+        deployment.fleet.ask(
+            sorted(left),
+            "postgres_data.stop",
+            list(STOPPED),
+            cluster=deployment.topology.cluster,
+            timeout_s=STOP_DEADLINE_S,
+        )
+    )
+
+
 def _wait_stopped(deployment: Deployment) -> None:
     def check() -> bool | Pending:
         running = _running(deployment)
@@ -67,7 +85,8 @@ def _wait_stopped(deployment: Deployment) -> None:
     )
 
 
-def _running(deployment: Deployment) -> list[str]:
+def _running(deployment: Deployment) -> dict[str, str]:
+    """``{stack: minion id}``."""
     topology = deployment.topology
     answers = values(
         deployment.fleet.ask(deployment.hosts, "postgres_node.stacks", cluster=topology.cluster)
@@ -77,7 +96,7 @@ def _running(deployment: Deployment) -> list[str]:
         for node in topology.nodes
         for component in STOPPED
     }
-    return [stack for stack, host in names.items() if _is_up(answers[host].get(stack, {}))]
+    return {stack: host for stack, host in names.items() if _is_up(answers[host].get(stack, {}))}
 
 
 def _is_up(services: Mapping[str, str]) -> bool:

@@ -92,6 +92,7 @@ def test_confirmed_data_is_kept_aside_and_etcd_forgets(make: Make, backup: str) 
     assert asked(deployment) == [
         "coolify.stop_stacks",
         "postgres_node.stacks",
+        "postgres_node.stacks",
         "postgres_node.set_data_aside",
         "etcd_cluster.forget_database",
         "postgres_node.facts",
@@ -102,6 +103,25 @@ def test_confirmed_data_is_kept_aside_and_etcd_forgets(make: Make, backup: str) 
     assert comments == [kept]
     # What follows starts Patroni because it knows now that none runs.
     assert not deployment.is_live(topology().nodes[0], "patroni")
+
+
+def test_what_coolify_wrongly_believes_stopped_is_stopped_on_its_server(
+    make: Make, backup: str
+) -> None:
+    """An interrupted restore has started it since Coolify last looked."""
+    deployment = make(data=True)
+    fleet: Any = deployment.fleet
+    first = topology().nodes[0]
+    up = {stack_name(topology(), first, "patroni"): {"patroni": "exited", "restapi": "running"}}
+
+    def stacks(minion: str, **_: Any) -> dict[str, Any]:
+        stopped = "postgres_data.stop" in fleet.functions()
+        return _stacks("exited") | ({} if stopped else up)
+
+    fleet.replies |= {"postgres_node.stacks": stacks, "postgres_data.stop": ["restapi-1"]}
+    prepare(deployment, backup, "coolify_postgres")
+    stops = [minions for minions, function, _ in fleet.asked if function == "postgres_data.stop"]
+    assert stops == [(first.host,)]
 
 
 def test_an_empty_cluster_needs_no_word(make: Make, backup: str) -> None:
