@@ -17,7 +17,7 @@ import pytest
 
 from pgha.pki import Pki
 from pgha.topology import Topology
-from tests.support.lab import Lab, eventually
+from tests.support.lab import Deploy, Lab, eventually
 from tests.support.operations import operate
 from tests.support.watch import Watch, critical, watching
 from tests.support.writes import Writes
@@ -30,8 +30,9 @@ Directory = pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def guarded(lab: Lab, first_deploy: object) -> Lab:
+def guarded(lab: Lab, first_deploy: Deploy) -> Lab:
     """A cluster with a backup that was restored once, as one in production has."""
+    assert first_deploy.code == 0, first_deploy.stdout + first_deploy.stderr
     if operate(lab, "backup_verify")["result"] is not True:
         for operation in ("backup", "backup_verify"):
             done = operate(lab, operation)
