@@ -117,7 +117,7 @@ test-compat: setup ## The exporter's wheel beside Patroni 3.3 and 4.1, PostgreSQ
 	@lab/engine/ensure-engine.sh
 	images/build.sh base patroni
 	tools/chromium
-	$(PYTHON) -m pytest tests/compat
+	$(PYTHON) -m pytest tests/compat --show-capture=no
 
 .PHONY: test-integration
 test-integration: setup ## Deploy, deploy again, change, break: on a lab instance of its own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,9 +40,22 @@ class Setup:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone() -> Iterator[None]:
+    """Two runs of one checkout would take each other's containers for leftovers."""
+    path = ROOT / "reports/compat.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pytest.fail("another run of these tests is under way in this checkout: wait for it")
+        remove_leftovers()
+        yield
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory, alone: None) -> Path:
     subprocess.run([ROOT / "tests/compat/build.sh"], check=True)
-    remove_leftovers()
     return build_wheel(tmp_path_factory.mktemp("wheel"), f"pgha/compat:{NEW}")
 
 

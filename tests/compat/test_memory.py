@@ -8,22 +8,27 @@ import http.client
 import pytest
 
 from tests.compat.conftest import COMBINATIONS, Setup
+from tests.compat.container import ROOT
 from tests.compat.exporter import Exporter
 
 BARS_MIB = {"grpc": 64, "http": 50}
 SCRAPES = 10_000
 FLAT_MIB = 2.0
 WITH_TLS = COMBINATIONS[1]
+REPORT = ROOT / "reports/compat/memory.txt"
 
 
 @pytest.mark.parametrize("setup", [WITH_TLS], ids=str, indirect=True)
 def test_memory_is_below_the_bar_and_flat(setup: Setup) -> None:
+    figures: list[str] = []
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
     for exporter in setup.exporters:
         scrape_often(exporter, SCRAPES // 5)
         before = exporter.memory_mib()
         scrape_often(exporter, SCRAPES - SCRAPES // 5)
         after = exporter.memory_mib()
-        print(f"{exporter.protocol}: {before:.1f} MiB, after {SCRAPES} scrapes {after:.1f} MiB")
+        figures.append(f"etcd over {exporter.protocol}: {before:.1f} MiB, then {after:.1f} MiB\n")
+        REPORT.write_text("".join(figures))
         assert after <= BARS_MIB[exporter.protocol]
         assert after - before <= FLAT_MIB
 
