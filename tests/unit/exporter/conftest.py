@@ -3,8 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.unit.clients.postgres_server import Server, binaries, running_server
+
+# How fast a busy machine is says nothing about the exporter.
+settings.register_profile("exporter", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("exporter")
 
 
 @pytest.fixture(scope="session")
