@@ -64,6 +64,7 @@ dev-postgresql-recover-survivors: setup ## Servers in LOST=a,b are gone for good
 dev-monitoring: dev-up ## Prometheus and the Alertmanager on the controller watch the cluster
 	@images/build.sh monitoring
 	images/save.sh .cache/images monitoring
+	$(LAB) up # loads an image that has changed
 	tools/orchestrate monitoring address=172.28.0.10
 
 .PHONY: dev-up

@@ -27,7 +27,7 @@ from pgha.render.places import (
 from pgha.topology import Topology
 
 COMPONENT = "monitoring"
-IMAGE = "pgha/monitoring:2.53-1"
+IMAGE = "pgha/monitoring:2.53-2"
 PROMETHEUS_PORT = 9090
 ALERTMANAGER_PORT = 9093
 LOOPBACK = "127.0.0.1"

@@ -79,7 +79,7 @@ def test_a_missing_image_is_fetched(password: Path, docker: Any, testmode: bool)
 
     ret = state.configured("x")
 
-    assert "pgha/monitoring:2.53-1" in ret["changes"]
+    assert "pgha/monitoring:2.53-2" in ret["changes"]
     assert docker.pull.called is not testmode
 
 
