@@ -14,7 +14,9 @@ from pgha_exporter.etcd.watcher import Watcher
 from pgha_exporter.facts import Seen
 from pgha_exporter.lag import WalHistory
 from pgha_exporter.names import ERROR_REASONS
-from pgha_exporter.patroni import Api, Cluster, ClusterCollector, Own, OwnCollector, PatroniFacts
+from pgha_exporter.patroni.api import Api
+from pgha_exporter.patroni.collector import ClusterCollector, OwnCollector
+from pgha_exporter.patroni.model import Cluster, Own, PatroniFacts
 from pgha_exporter.postgres import PostgresCollector, PostgresFacts
 from pgha_exporter.route import Route, RouteCollector
 from pgha_exporter.server import ServerCollector, ServerFacts
