@@ -15,6 +15,8 @@ from pgha_exporter.patroni.api import Api
 from pgha_exporter.patroni.model import Cluster, Config, Own, PatroniFacts
 from pgha_exporter.patroni.parse import parse_cluster, parse_config, parse_history, parse_own
 
+HTTP_DEADLINE_S = 2.0
+"""How long a source waits for one answer."""
 LEFT_ALONE_S = (2.0, 4.0, 8.0, 15.0)
 """Pauses between questions for the cluster that are not answered; each holds one of Patroni's five
 request threads for its retry_timeout."""
