@@ -13,8 +13,8 @@ from pgha_exporter.names import METRICS, series_names
 from tests.integration.test_h_backup import orchestrate
 from tests.integration.test_n_exporter import exposition
 from tests.monitoring import contract, dashboards, promql
-from tests.monitoring.live import Prometheus
-from tests.support.lab import REPOSITORY, Lab, eventually
+from tests.monitoring.live import Prometheus, eventually
+from tests.support.lab import REPOSITORY, Lab
 
 SCOPE, MEMBER = "coolify_postgres", "postgres-node-1"
 QUERIES = dashboards.panel_queries()
@@ -76,7 +76,10 @@ def test_every_exporter_is_scraped_and_no_alert_is_pending(
         lambda: prometheus.alerts() <= TOLD_FOR_A_WHILE,
         deadline_s=SEEN_S, what="all alerts to be silent",
     )  # fmt: skip
-    assert {rule.name for rule in rulefiles.alerts()} <= rules_of(prometheus)
+    eventually(
+        lambda: {rule.name for rule in rulefiles.alerts()} <= rules_of(prometheus),
+        deadline_s=SEEN_S, what="all rules to be loaded",
+    )  # fmt: skip
 
 
 def rules_of(prometheus: Prometheus) -> set[str]:
@@ -87,7 +90,8 @@ def rules_of(prometheus: Prometheus) -> set[str]:
 def test_a_panel_shows_data(query: dashboards.Query, prometheus: Prometheus) -> None:
     expr = dashboards.concrete(query.expr, SCOPE, MEMBER)
     if (query.board, query.title) in MAY_BE_EMPTY:
-        prometheus.query(expr)  # valid, whatever it returns
+        # Valid, whatever it returns.
+        eventually(lambda: [prometheus.query(expr)], deadline_s=SEEN_S, what=f"an answer to {expr}")
         return
     eventually(lambda: prometheus.query(expr), deadline_s=SEEN_S, what=f"data for {expr}")
 
