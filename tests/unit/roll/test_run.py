@@ -12,7 +12,7 @@ from pgha.deploy.fleet import Answer
 from pgha.errors import FailedError
 from pgha.operate.operation import Outcome
 from pgha.render.compose import STACK_COMPONENTS, stack_containers, stack_name
-from pgha.roll import members, run
+from pgha.roll import etcd, members, run
 from tests.support.clusters import topology
 from tests.support.fake_fleet import FakeFleet
 
@@ -211,11 +211,32 @@ def test_etcd_goes_learner_first_and_leader_last(world: World) -> None:
     assert sorted(order) == sorted(NAMES)
 
 
-def test_etcd_voter_is_not_stopped_while_another_is_missing(world: World) -> None:
+def test_etcd_voter_is_not_stopped_while_another_is_missing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(etcd, "VOTERS_DEADLINE_S", 0)
     world.etcd_down = {CLUSTER.voters[2]}
     with pytest.raises(FailedError, match="only 1 of the other 2 etcd voters"):
         run.roll(deployment(world, stale={CLUSTER.voters[0]}))
     assert world.touched() == []
+
+
+def test_an_etcd_voter_that_misses_one_question_is_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(etcd, "INTERVAL_S", 0)
+    stale, missing = CLUSTER.voters[0], CLUSTER.voters[2]
+    answers: list[dict[str, Any]] = []
+
+    def status(minion: str, **keywords: Any) -> dict[str, Any]:
+        # The first two are the order's and the refused look.
+        world.etcd_down = {missing} if len(answers) <= len(NAMES) else set()
+        answers.append(world.etcd_status(minion, **keywords))
+        return answers[-1]
+
+    world.fleet.replies["etcd_cluster.status"] = status
+    run.roll(deployment(world, stale={stale}))
+    assert [text.split()[-1] for text in world.touched()] == [stale]
 
 
 def test_the_broken_etcd_voter_itself_may_be_renewed(world: World) -> None:
