@@ -156,7 +156,11 @@ def test_full_disk(cluster: Lab) -> None:
     try:
         refused(cluster, "MiB are free", server, "make room")
     finally:
-        cluster.check(server, "umount", "/var/lib/pgha")
+        eventually(
+            lambda: cluster.run(server, "umount", "/var/lib/pgha").returncode == 0,
+            deadline_s=60,
+            what="the small disk let go",
+        )
 
 
 def test_port_taken_by_somebody_else(cluster: Lab) -> None:
