@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import pytest
 
+from pgha import wait
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import Answer
 from pgha.errors import FailedError
@@ -173,12 +175,29 @@ def test_member_that_does_not_come_back_ends_the_roll(world: World) -> None:
     assert world.touched() == [f"restart {NAMES[1]}"]
 
 
-def test_members_are_not_rolled_while_one_does_not_answer(world: World) -> None:
+def test_members_are_not_rolled_while_one_does_not_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(members, "ANSWERS_DEADLINE_S", 0)
     answer = {"pending_restart": {}, "leader": NAMES[0], "late": ["builder.lan is silent."]}
     world.fleet.replies["patroni.config_rollout"] = answer
     with pytest.raises(FailedError, match=r"builder\.lan is silent"):
         run.roll(deployment(world, restarts=True))
     assert world.touched() == []
+
+
+def test_a_member_that_misses_one_question_is_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(members, "poll", partial(wait.poll, sleep=waits.append))
+    answers = [{"late": ["builder.lan is silent."]}, {"leader": None}, {}]
+    world.fleet.replies["patroni.config_rollout"] = lambda minion, **_: (
+        world.rollout(minion) | (answers.pop(0) if answers else {})
+    )
+    found = members.look(deployment(world))
+    assert [member.name for member in found if member.leads] == [world.leader]
+    assert waits == [1.0, 1.0]
 
 
 def test_changed_text_of_patroni_is_recreated_leader_last(world: World) -> None:
