@@ -25,8 +25,7 @@ def test_progress_tells_what_was_done_and_how_long_it_took(first_deploy: Deploy)
 
 
 def test_status_shows_one_leader_three_streaming_replicas_and_quorum(cluster: Lab) -> None:
-    status = cluster.status()
-    assert status["healthy"], status["problems"]
+    status = cluster.until_healthy(60)
     roles = sorted(member["role"] for member in status["members"])
     assert roles == ["leader", "replica", "replica", "replica"]
     states = sorted(member["state"] for member in status["members"])

@@ -29,7 +29,7 @@ def test_reloadable_setting_reaches_every_member_without_a_restart(cluster: Lab)
         assert "work_mem" in json.dumps(changed.changes)
         eventually(
             lambda: set(setting(cluster, "work_mem").values()) == {"23MB"},
-            deadline_s=30,
+            deadline_s=60,
             what="work_mem on every member",
         )
         assert postmaster_start_times(cluster) == started
@@ -38,7 +38,7 @@ def test_reloadable_setting_reaches_every_member_without_a_restart(cluster: Lab)
     assert back.code == 0, back.stdout + back.stderr
     eventually(
         lambda: set(setting(cluster, "work_mem").values()) == {"4MB"},
-        deadline_s=30,
+        deadline_s=60,
         what="work_mem at its default again",
     )
 
@@ -52,8 +52,13 @@ def test_restart_class_setting_is_only_reported_when_rolling_is_manual(cluster: 
         comments = " ".join(state["comment"] for state in changed.states.values())
         assert "max_connections" in comments
         assert "restart" in comments
-        pending = cluster.salt("*", "patroni.status")
-        assert all(answer["pending_restart"] for answer in pending.values())
+        eventually(
+            lambda: all(
+                answer["pending_restart"] for answer in cluster.salt("*", "patroni.status").values()
+            ),
+            deadline_s=60,
+            what="a pending restart on every member",
+        )
         assert postmaster_start_times(cluster) == started
     back = cluster.deploy()
     assert back.code == 0, back.stdout + back.stderr
@@ -63,7 +68,7 @@ def test_restart_class_setting_is_only_reported_when_rolling_is_manual(cluster: 
                 answer["pending_restart"] for answer in cluster.salt("*", "patroni.status").values()
             )
         ),
-        deadline_s=60,
+        deadline_s=120,
         what="no pending restart after the setting is back",
     )
 
@@ -90,5 +95,6 @@ def test_password_of_the_application_can_be_rotated(cluster: Lab) -> None:
         assert secret.read_text() not in json.dumps(changes)
     finally:
         secret.write_text(before)
-        cluster.deploy()
+        back = cluster.deploy()
+    assert back.code == 0, back.stdout + back.stderr
     assert changes[0]

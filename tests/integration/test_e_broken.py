@@ -93,14 +93,14 @@ def test_server_that_coolify_calls_unusable(cluster: Lab) -> None:
 @contextmanager
 def coolify_stopped(lab: Lab) -> Iterator[None]:
     health = ("curl", "-fs", "http://127.0.0.1:8000/api/v1/health")
-    lab.check(lab.controller, "sv", "down", "coolify")
+    lab.run(lab.controller, "sv", "-w", "60", "stop", "coolify")  # waits until it is down
     try:
         yield
     finally:
         lab.check(lab.controller, "sv", "up", "coolify")
         eventually(
             lambda: lab.run(lab.controller, *health).returncode == 0,
-            deadline_s=30,
+            deadline_s=90,
             what="Coolify up again",
         )
 
@@ -119,12 +119,12 @@ def test_what_needs_no_coolify_works_without_it(cluster: Lab) -> None:
         replica = next(server for server in cluster.servers if server != cluster.leader())
         built = operate(cluster, "reinit", node=replica)
         assert built["result"] is True, built["comment"]
-    assert cluster.status()["healthy"]
+    cluster.until_healthy()
 
 
 def test_minion_that_does_not_answer(cluster: Lab) -> None:
     server = cluster.servers[3]
-    cluster.check(server, "sv", "down", "salt-minion")
+    cluster.run(server, "sv", "-w", "60", "stop", "salt-minion")  # waits until it is down
     try:
         refused(cluster, "no answer", server)
     finally:
@@ -156,7 +156,11 @@ def test_full_disk(cluster: Lab) -> None:
     try:
         refused(cluster, "MiB are free", server, "make room")
     finally:
-        cluster.check(server, "umount", "/var/lib/pgha")
+        eventually(
+            lambda: cluster.run(server, "umount", "/var/lib/pgha").returncode == 0,
+            deadline_s=60,
+            what="the small disk let go",
+        )
 
 
 def test_port_taken_by_somebody_else(cluster: Lab) -> None:

@@ -11,9 +11,7 @@ from tests.integration.test_a_deploy import postmaster_start_times
 from tests.support.lab import Lab, eventually
 from tests.support.writes import from_process
 
-
-def healthy(lab: Lab) -> bool:
-    return bool(lab.status()["healthy"])
+COOLIFY = "http://127.0.0.1:8000"
 
 
 def all_minions_answer(lab: Lab) -> bool:
@@ -21,6 +19,11 @@ def all_minions_answer(lab: Lab) -> bool:
     return done.returncode == 0 and all(
         f'"{server}": true' in done.stdout for server in lab.servers
     )
+
+
+def coolify_answers(lab: Lab) -> bool:
+    """Whether Coolify is up, which starts together with Salt on the controller."""
+    return lab.run(lab.controller, "curl", "-fs", f"{COOLIFY}/api/v1/health").returncode == 0
 
 
 def stack_names(lab: Lab) -> list[str]:
@@ -49,7 +52,7 @@ def test_removed_containers_of_a_server_come_back(kept: Lab) -> None:
     kept.check(victim, "sh", "-c", "docker ps -q | xargs docker rm -f")
     again = kept.deploy()
     assert again.code == 0, again.stdout + again.stderr
-    eventually(lambda: healthy(kept), deadline_s=60, what="a healthy cluster")
+    kept.until_healthy()
     assert stack_names(kept) == names
     assert row_is_kept(kept, victim)
 
@@ -59,7 +62,7 @@ def test_removed_containers_of_the_leader_come_back(kept: Lab) -> None:
     kept.check(leader, "sh", "-c", "docker ps -q | xargs docker rm -f")
     again = kept.deploy()
     assert again.code == 0, again.stdout + again.stderr
-    eventually(lambda: healthy(kept), deadline_s=60, what="a healthy cluster")
+    kept.until_healthy()
     assert row_is_kept(kept, leader)
 
 
@@ -68,10 +71,11 @@ def test_whole_server_lost_and_back(kept: Lab, which: str) -> None:
     server = kept.controller if which == "the controller" else kept.leader()
     subprocess.run(["docker", "kill", server], check=True, capture_output=True)
     subprocess.run(["docker", "start", server], check=True, capture_output=True)
-    eventually(lambda: all_minions_answer(kept), deadline_s=180, what="all minions")
+    eventually(lambda: all_minions_answer(kept), deadline_s=300, what="all minions")
+    eventually(lambda: coolify_answers(kept), deadline_s=90, what="Coolify")
     again = kept.deploy()
     assert again.code == 0, again.stdout + again.stderr
-    eventually(lambda: healthy(kept), deadline_s=90, what="a healthy cluster")
+    kept.until_healthy(180)
     assert row_is_kept(kept, server)
 
 
@@ -94,7 +98,7 @@ def test_killed_deploy_is_resumed(kept: Lab) -> None:
     again = kept.deploy()
     assert again.code == 0, again.stdout + again.stderr
     assert stack_names(kept) == names
-    eventually(lambda: healthy(kept), deadline_s=60, what="a healthy cluster")
+    kept.until_healthy()
     started = postmaster_start_times(kept)
     assert kept.deploy().changes == {}
     assert postmaster_start_times(kept) == started

@@ -59,10 +59,12 @@ def billing(cluster: Lab) -> Iterator[Lab]:
 @contextmanager
 def declared_to_all(lab: Lab, declared: dict[str, Any]) -> Iterator[None]:
     """The second cluster is in the pillar of every minion for the block."""
-    with lab.declared(postgresql_clusters={NAME: declared}):
+    try:
+        with lab.declared(postgresql_clusters={NAME: declared}):
+            lab.salt("*", "saltutil.refresh_pillar", "wait=True")
+            yield
+    finally:
         lab.salt("*", "saltutil.refresh_pillar", "wait=True")
-        yield
-    lab.salt("*", "saltutil.refresh_pillar", "wait=True")
 
 
 def _remove(lab: Lab, members: Sequence[str]) -> None:
@@ -95,7 +97,7 @@ def test_a_second_cluster_comes_up_beside_the_first(billing: Lab) -> None:
     assert first.code == 0, first.stdout + first.stderr
     found = eventually(
         lambda: (seen := status(billing, NAME))["healthy"] and seen,
-        deadline_s=60,
+        deadline_s=150,
         what="a healthy second cluster",
     )
     assert [member["etcd"] for member in found["members"]] == ["leader", "learner", "client"]
@@ -103,7 +105,11 @@ def test_a_second_cluster_comes_up_beside_the_first(billing: Lab) -> None:
     for server, containers in billing.containers().items():
         assert before[server] <= containers, f"containers of the first cluster on {server}"
     assert deploy(billing).changes == {}
-    assert status(billing, "coolify_postgres")["healthy"]
+    eventually(
+        lambda: status(billing, "coolify_postgres")["healthy"],
+        deadline_s=60,
+        what="a healthy first cluster",
+    )
     _check_secrets(billing)
     _check_tools(billing)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.integration.test_d_changes import setting
-from tests.integration.test_g_switchover import kill_postgresql, paused_here
+from tests.integration.test_g_switchover import kill_postgresql, paused_since
 from tests.integration.test_h_backup import (
     ask,
     leader,
@@ -49,7 +50,7 @@ def nothing_is_lost(writes: Writes) -> None:
 def ends_healthy(lab: Lab) -> None:
     """A deploy finds, or makes, a healthy cluster."""
     succeeded(lab.deploy())
-    eventually(lambda: is_healthy(lab), deadline_s=60, what="a healthy cluster")
+    eventually(lambda: is_healthy(lab), deadline_s=150, what="a healthy cluster")
 
 
 def leader_to_lose(lab: Lab) -> str:
@@ -96,15 +97,15 @@ def test_the_leaders_server_dies_while_a_replica_is_built_anew(cluster: Lab) -> 
             run.reaches(lambda: copy_is_stopped(cluster, replica), "a copy in the middle")
             lose_power(cluster, led)
         try:
-            ended = run.ends(deadline_s=180)
+            ended = run.ends()
         finally:
             docker("start", led)
         assert ended.code == 0, ended.failure
-        eventually(lambda: leader(cluster) != led, deadline_s=60, what="another leader")
+        eventually(lambda: leader(cluster) != led, deadline_s=120, what="another leader")
         rerun = succeeded(orchestrate(cluster, "reinit", node=replica))
         assert "streams on timeline" in rerun.stdout
     nothing_is_lost(writes)
-    eventually(lambda: is_healthy(cluster), deadline_s=90, what="a healthy cluster")
+    eventually(lambda: is_healthy(cluster), deadline_s=180, what="a healthy cluster")
     ends_healthy(cluster)
 
 
@@ -120,8 +121,10 @@ def stopped_restart(lab: Lab, server: str) -> Iterator[None]:
 
 
 def is_restarting(lab: Lab, server: str) -> bool:
-    said = json.loads(lab.run(server, "curl", "-s", "http://localhost:8008/patroni").stdout)
-    return said["state"] in ("restarting", "stopping")
+    asked = ("curl", "-s", "--max-time", "10", "http://localhost:8008/patroni")
+    said = lab.run(server, *asked).stdout
+    # Nothing, or a page of the proxy before it, while Patroni is too busy to answer.
+    return said.startswith("{") and json.loads(said)["state"] in ("restarting", "stopping")
 
 
 def max_connections(value: int) -> dict[str, Any]:
@@ -147,15 +150,16 @@ def test_the_leader_dies_while_a_change_restarts_a_replica(cluster: Lab) -> None
             kill_postgresql(cluster, led)
         goes_on(cluster, run.ends(), 230)
     nothing_is_lost(writes)
-    eventually(lambda: is_healthy(cluster), deadline_s=60, what="a healthy cluster")
+    eventually(lambda: is_healthy(cluster), deadline_s=150, what="a healthy cluster")
 
 
 @pytest.mark.fault
 def test_the_leader_dies_while_a_change_moves_the_lead(cluster: Lab) -> None:
     led = leader(cluster)
     with cluster.declared(**max_connections(240)), Writes(cluster) as writes:
+        begun_at = time.time()
         run = Running(cluster, "deploy")
-        run.reaches(lambda: paused_here(cluster, cluster.controller), "the pause")
+        run.reaches(lambda: paused_since(cluster, cluster.controller, begun_at), "the pause")
         kill_postgresql(cluster, led)
         goes_on(cluster, run.ends(), 240)
     nothing_is_lost(writes)
@@ -205,6 +209,6 @@ def test_the_leader_dies_while_etcd_begins_anew(cluster: Lab) -> None:
         kill_postgresql(cluster, led)
         if run.ends().code != 0:
             succeeded(recover(cluster, "recover_etcd", confirm=CLUSTER))
-        eventually(lambda: is_healthy(cluster), deadline_s=60, what="a healthy cluster")
+        eventually(lambda: is_healthy(cluster), deadline_s=150, what="a healthy cluster")
     nothing_is_lost(writes)
     ends_healthy(cluster)

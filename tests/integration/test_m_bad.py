@@ -59,7 +59,7 @@ def restore_over(lab: Lab, backup: str, digest: str) -> Deploy:
         assert found == digest, server
         aside = f"/var/lib/pgha/{CLUSTER}/postgresql/data.before-restore-*"
         lab.check(server, "sh", "-c", f"ls -d {aside} && rm -rf {aside}")
-    assert lab.status()["healthy"]
+    lab.until_healthy()
     assert succeeded(lab.deploy()).changes == {}
     return run
 
@@ -131,7 +131,7 @@ def small_disk(lab: Lab, mebibytes: int) -> Iterator[None]:
         unmount = ("umount", BACKUPS)
         eventually(
             lambda: lab.run(lab.controller, *unmount).returncode == 0,
-            deadline_s=20,
+            deadline_s=60,
             what="the small disk let go",
         )
 
@@ -176,7 +176,7 @@ def test_a_disk_that_fills_up_during_the_dump_leaves_nothing(ballast: Lab, form:
             run = start_backup(ballast, form)
             eat(ballast, leave=2 * MIB)
             release()
-            output, errors = run.communicate(timeout=120)
+            output, errors = run.communicate(timeout=300)
         failed = sentence(state_of(output + errors))
         assert "No space left on device" in failed
         assert there(ballast) == ["eaten"]

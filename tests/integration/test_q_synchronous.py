@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.test_f_recover import healthy
 from tests.integration.test_g_switchover import kill_postgresql
 from tests.support import rows
 from tests.support.lab import Lab, eventually
@@ -34,21 +33,22 @@ def synchronous(cluster: Lab) -> Iterator[Lab]:
             converge(cluster)
             eventually(
                 lambda: len(hosts(cluster, "sync_standby")) == 1,
-                deadline_s=60,
+                deadline_s=120,
                 what="one synchronous replica",
             )
             yield cluster
     finally:
         converge(cluster)
-    eventually(lambda: not hosts(cluster, "sync_standby"), deadline_s=60, what="asynchronous again")
+    eventually(
+        lambda: not hosts(cluster, "sync_standby"), deadline_s=120, what="asynchronous again"
+    )
     assert cluster.deploy().changes == {}
 
 
 @pytest.mark.fault
 def test_the_lead_moves_only_where_every_row_is(synchronous: Lab) -> None:
     lab = synchronous
-    status = lab.status()
-    assert status["healthy"], status["problems"]
+    lab.until_healthy()
     assert lab.deploy().changes == {}
     (led,), (chosen,), others = (hosts(lab, role) for role in ("leader", "sync_standby", "replica"))
     table = lab.salt_run("postgres.status").stdout.splitlines()
@@ -72,17 +72,17 @@ def test_the_lead_moves_only_where_every_row_is(synchronous: Lab) -> None:
 def _dies_without_a_loss(lab: Lab) -> None:
     """The leader dies while it acknowledges rows; the synchronous replica has every one of them."""
     found = eventually(
-        lambda: hosts(lab, "sync_standby"), deadline_s=60, what="a synchronous replica"
+        lambda: hosts(lab, "sync_standby"), deadline_s=120, what="a synchronous replica"
     )
     led = lab.leader()
     with rows.Writes(lab, [server for server in lab.servers if server != led]) as writes:
-        eventually(lambda: len(writes.acknowledged) > 100, deadline_s=30, what="100 rows")
+        eventually(lambda: len(writes.acknowledged) > 100, deadline_s=60, what="100 rows")
         kill_postgresql(lab, led)
         seen = len(writes.acknowledged)
         eventually(
-            lambda: len(writes.acknowledged) > seen + 100, deadline_s=90, what="100 rows more"
+            lambda: len(writes.acknowledged) > seen + 100, deadline_s=180, what="100 rows more"
         )
     assert writes.missing() == set()
     assert lab.leader() in found
     converge(lab)
-    eventually(lambda: healthy(lab), deadline_s=120, what="a healthy cluster")
+    lab.until_healthy()

@@ -79,9 +79,17 @@ class Lab:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
+    def until_healthy(self, deadline_s: float = 120) -> dict[str, Any]:
+        """The status as soon as it is healthy; else its problems are the failure."""
+        ends = time.monotonic() + deadline_s
+        while not (status := self.status())["healthy"]:
+            assert time.monotonic() < ends, status["problems"]
+            time.sleep(0.5)
+        return status
+
     def leader(self) -> str:
-        """The server that leads."""
-        name = self.status()["leader"]
+        """The server that leads; an election that is under way is waited for."""
+        name = eventually(lambda: self.status()["leader"], deadline_s=120, what="a leader")
         return next(node["host"] for node in self.nodes() if node["name"] == name)
 
     def nodes(self) -> list[dict[str, Any]]:

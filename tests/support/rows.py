@@ -7,7 +7,7 @@ import time
 
 import psycopg
 
-from tests.support.lab import Lab
+from tests.support.lab import Lab, eventually
 
 TABLE = "acknowledged"
 
@@ -39,9 +39,7 @@ class Writes:
         self._thread = threading.Thread(target=self._write, daemon=True)
 
     def __enter__(self) -> Writes:
-        with self._connect() as connection:
-            connection.execute(f"DROP TABLE IF EXISTS {TABLE}")
-            connection.execute(f"CREATE TABLE {TABLE} (number int PRIMARY KEY)")
+        eventually(self._prepared, deadline_s=60, what="a table to write to")
         self._thread.start()
         return self
 
@@ -54,9 +52,26 @@ class Writes:
 
     def missing(self) -> set[int]:
         """Numbers that were acknowledged and are not in the table."""
-        with self._connect() as connection:
-            found = {row[0] for row in connection.execute(f"SELECT number FROM {TABLE}")}
+        (found,) = eventually(self._found, deadline_s=60, what="the table through a router")
         return set(self.acknowledged) - found
+
+    def _prepared(self) -> bool:
+        """False while no router leads to a leader."""
+        try:
+            with self._connect() as connection:
+                connection.execute(f"DROP TABLE IF EXISTS {TABLE}")
+                connection.execute(f"CREATE TABLE {TABLE} (number int PRIMARY KEY)")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _found(self) -> list[set[int]]:
+        """One set of numbers; none while no router leads to a leader."""
+        try:
+            with self._connect() as connection:
+                return [{row[0] for row in connection.execute(f"SELECT number FROM {TABLE}")}]
+        except psycopg.OperationalError:
+            return []
 
     def _write(self) -> None:
         number = 0

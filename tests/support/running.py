@@ -27,7 +27,7 @@ class Running:
         """Whether a line of its progress has the text; a step's line comes at the step's end."""
         return any(text in line for line in self._said["stderr"])
 
-    def reaches(self, middle: Callable[[], Any], what: str, deadline_s: float = 90) -> Any:
+    def reaches(self, middle: Callable[[], Any], what: str, deadline_s: float = 300) -> Any:
         """Wait for the moment; an operation that ends before it has missed it."""
 
         def check() -> Any:
@@ -37,7 +37,7 @@ class Running:
 
         return eventually(check, deadline_s=deadline_s, what=what)
 
-    def ends(self, deadline_s: float = 300) -> Deploy:
+    def ends(self, deadline_s: float = 600) -> Deploy:
         """What it printed, in the end; a failure is one for the operator, without a traceback."""
         self._process.wait(timeout=deadline_s)
         for reader in self._readers:

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.support.lab import Lab
+from tests.support.lab import Done, Lab, eventually
 
 PROBE = Path(__file__).with_name("probe.py")
 HOSTNAME = "db.postgres.host.uk.com"
@@ -61,8 +61,12 @@ class Writes:
         assert self._process.returncode == 0, errors
         self.report = json.loads(answer)
         run = self._settings["run"]
-        counted = query(
-            self._lab, self._server, f"SELECT count(*) FROM {TABLE} WHERE run = '{run}'"
+        counting = f"SELECT count(*) FROM {TABLE} WHERE run = '{run}'"
+        # Routers need a moment to see who was promoted in the block.
+        counted = eventually(
+            lambda: asked(self._lab, self._server, 5432, counting).stdout.strip(),
+            deadline_s=60,
+            what="the count of the rows",
         )
         self.report["found"] = int(counted)
 
@@ -87,6 +91,13 @@ def query(lab: Lab, server: str, sql: str) -> str:
 
 def from_process(lab: Lab, server: str, port: int, sql: str) -> str:
     """The first column of a statement's first row, asked by a plain process of the server."""
+    done = asked(lab, server, port, sql)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def asked(lab: Lab, server: str, port: int, sql: str) -> Done:
+    """What that process printed, whether it got an answer or not."""
     program = (
         "import sys, psycopg\n"
         "password = sys.stdin.readline().strip()\n"
@@ -95,8 +106,6 @@ def from_process(lab: Lab, server: str, port: int, sql: str) -> str:
         "    print(rows.fetchone()[0] if rows.description else 'done')\n"
     )
     password = lab.read_secret("postgresql/app_password.txt")
-    done = lab.run(
+    return lab.run(
         server, "/opt/salt/bin/python", "-c", program, conninfo(port), sql, stdin=password
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()

@@ -47,7 +47,7 @@ def converge(
             Coolify refused.
     """
     version = client.version()
-    ground = reading.read_ground(client, topology, wanted.nodes)
+    ground = reading.read_ground(client, topology, wanted.nodes, pace or Pace())
     plan = reading.plan_for(ground, topology, wanted.components, wanted.nodes, compose_of)
     _refuse_on_problems(client, topology, version, ground, plan)
     run = _Run(client, topology, wanted, pace or Pace())

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pgha.errors import RefusedError, TimedOutError, UnreachableError
+from pgha.errors import NotFoundError, RefusedError, TimedOutError, UnreachableError
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 STACK_LABEL = "com.docker.compose.project"
@@ -43,8 +43,9 @@ class Container:
 class Docker:
     """The engine of this server, asked through ``docker``.
 
-    Raises :class:`UnreachableError` when the engine does not answer,
-    :class:`TimedOutError` after ``timeout_s`` seconds, :class:`RefusedError` for its own errors.
+    Raises :class:`UnreachableError` when the engine does not answer, :class:`NotFoundError` when
+    there is no ``docker`` command, :class:`TimedOutError` after ``timeout_s`` seconds,
+    :class:`RefusedError` for its own errors.
     """
 
     def __init__(self, *, run: Run = subprocess.run, timeout_s: float = 20) -> None:
@@ -140,7 +141,7 @@ class Docker:
                 ["docker", *arguments], capture_output=True, text=True, timeout=limit, check=False
             )
         except FileNotFoundError as error:
-            raise UnreachableError(
+            raise NotFoundError(
                 "there is no docker command on this server; let Coolify validate the server, "
                 "which installs Docker"
             ) from error

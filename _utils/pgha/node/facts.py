@@ -15,9 +15,11 @@ from pgha.node.room import free_bytes
 from pgha.render.compose import STACK_COMPONENTS, stack_name
 from pgha.render.places import config_directory
 from pgha.topology import Node, Topology
+from pgha.wait import poll
 
 IMAGE_ARCHIVES = Path("/var/lib/pgha/images")
 DATA_ROOT = Path("/var/lib/pgha")
+DOCKER_DEADLINE_S = 20
 
 
 def gather(topology: Topology, node: Node, docker: Docker) -> dict[str, Any]:
@@ -34,8 +36,19 @@ def gather(topology: Topology, node: Node, docker: Docker) -> dict[str, Any]:
     facts: dict[str, Any] = {"docker": None, "problems": [], "stacks": {}, "images": {}}
     facts |= {"networks": {}, "ids": {}, "stale": [], "data": initialised(topology)}
     facts["free_bytes"] = free_bytes(DATA_ROOT)
+    _ask_docker(topology, node, docker, facts)
+    facts["listeners"] = [vars(found) for found in _foreign_listeners(topology, node, facts)]
+    if facts["listeners"] and facts["docker"]:
+        # A container that was just starting: seen before it ran, and its ports after.
+        _ask_docker(topology, node, docker, facts)
+        facts["listeners"] = [vars(found) for found in _foreign_listeners(topology, node, facts)]
+    return facts
+
+
+def _ask_docker(topology: Topology, node: Node, docker: Docker, facts: dict[str, Any]) -> None:
+    facts["problems"] = []
     try:
-        facts["docker"] = docker.version()
+        facts["docker"] = _version(docker)
         containers = docker.containers()
         facts["stacks"] = stacks_here(topology, node, containers)
         facts["ids"] = ids_here(topology, node, containers)
@@ -44,8 +57,11 @@ def gather(topology: Topology, node: Node, docker: Docker) -> dict[str, Any]:
         facts["networks"] = docker.networks()
     except PghaError as error:
         facts["problems"].append(str(error))
-    facts["listeners"] = [vars(found) for found in _foreign_listeners(topology, node, facts)]
-    return facts
+
+
+def _version(docker: Docker) -> str:
+    """Docker's version; on a server that has just been started the minion may be there first."""
+    return poll(docker.version, deadline_s=DOCKER_DEADLINE_S, interval_s=1, what="Docker")
 
 
 def stacks_here(

@@ -28,13 +28,14 @@ class Candidate:
     """One node that does not lead.
 
     ``lag_bytes`` behind the leader (None when unknown), ``reason`` why it may not lead (None when
-    it may), ``position`` in the WAL.
+    it may), ``position`` in the WAL, ``passing``: the reason is that it has not caught up yet.
     """
 
     node: Node
     lag_bytes: int | None
     reason: str | None = None
     position: int | None = None
+    passing: bool = False
 
     @property
     def sentence(self) -> str:
@@ -65,14 +66,16 @@ def for_switchover(topology: Topology, leader: Node, views: Views) -> list[Candi
     leading = views.get(leader.host) or {}
     lags: Mapping[str, int | None] = leading.get("replicas") or {}
     return [
-        Candidate(
-            node,
-            lags.get(node.name),
-            _switchover_reason(topology, node, views.get(node.host), leading),
-        )
+        _candidate(topology, node, lags.get(node.name), views.get(node.host), leading)
         for node in topology.nodes
         if node != leader
     ]
+
+
+def may_pass(candidates: Sequence[Candidate], target: Node | None = None) -> bool:
+    """Whether nobody (or not the target) may lead now, but perhaps in a moment."""
+    asked = [each for each in candidates if target in (None, each.node)]
+    return all(each.reason for each in asked) and any(each.passing for each in asked)
 
 
 def for_failover(topology: Topology, views: Views) -> list[Candidate]:
@@ -105,15 +108,25 @@ def _survivor(node: Node, view: Mapping[str, Any] | None) -> Candidate:
     )
 
 
-def _switchover_reason(
+def _candidate(
     topology: Topology,
     node: Node,
+    lag: int | None,
     view: Mapping[str, Any] | None,
     leading: Mapping[str, Any],
-) -> str | None:
+) -> Candidate:
     unfit = _failover_reason(view)
     if unfit or view is None:
-        return unfit
+        return Candidate(node, lag, unfit)
+    behind = _behind_reason(topology, node, view, leading)
+    reason = behind or _synchronous_reason(topology, view)
+    return Candidate(node, lag, reason, passing=behind is not None)
+
+
+def _behind_reason(
+    topology: Topology, node: Node, view: Mapping[str, Any], leading: Mapping[str, Any]
+) -> str | None:
+    """Not yet where the leader is; a busy server is there a moment later."""
     if view.get("state") != "streaming":
         return f"it is {view.get('state')}, not streaming"
     if view.get("timeline") != leading.get("timeline"):
@@ -121,7 +134,7 @@ def _switchover_reason(
     lags = leading.get("replicas") or {}
     if node.name not in lags:
         return "it does not stream from the leader"
-    return _lag_reason(topology, lags[node.name]) or _synchronous_reason(topology, view)
+    return _lag_reason(topology, lags[node.name])
 
 
 def _lag_reason(topology: Topology, lag: int | None) -> str | None:

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from pgha.deploy.fleet import Answer
-from pgha.errors import RefusedError
-from pgha.operate.candidates import Candidate, Views, choose, for_switchover
+from pgha.errors import RefusedError, TimedOutError
+from pgha.operate.candidates import Candidate, Views, choose, for_switchover, may_pass
 from pgha.operate.handover import HOLD_LIMIT_S, PAUSE_LIMIT_S, STREAMING_DEADLINE_S
 from pgha.operate.operation import Operation, Outcome
 from pgha.operate.standings import refuse_paused, resume_forgotten, standings, the_leader
 from pgha.topology import Node
 from pgha.verdict.findings import called
+from pgha.wait import Pending, poll
 
 CHECKPOINT_DEADLINE_S = 300.0
 """A large shared_buffers on a slow disk; clients go on meanwhile."""
+CAUGHT_UP_S = 15.0
+"""A replica that has lost its leader looks for it again every 5 s."""
 ANNOUNCED_S = 60.0
 """The hand-over begins within this, or its stop is as slow as any other."""
 
@@ -57,7 +61,7 @@ def switch_over(
     if wanted == leader:
         return Outcome({}, [f"{called(leader)} leads already.", *told])
     refuse_paused(views)
-    candidates = for_switchover(operation.topology, leader, views)
+    views, candidates = _candidates(operation, leader, views, wanted)
     chosen = choose(candidates, wanted).node
     changes = {"leader": {"old": leader.name, "new": chosen.name}}
     if operation.test:
@@ -78,6 +82,26 @@ def sentences(operation: Operation, report: Mapping[str, Any]) -> list[str]:
         f"Clients of the pools waited at most {report['held_ms'] / 1000:.2f} s ({phases}).",
         *report["errors"],
     ]
+
+
+def _candidates(
+    operation: Operation, leader: Node, views: Views, wanted: Node | None
+) -> tuple[Views, list[Candidate]]:
+    """Who may lead, and what each node said; one that is only behind is given time to catch up."""
+    candidates = for_switchover(operation.topology, leader, views)
+    if operation.test or not may_pass(candidates, wanted):
+        return views, candidates
+
+    def look() -> bool | Pending:
+        nonlocal views, candidates
+        views = standings(operation)
+        candidates = for_switchover(operation.topology, leader, views)
+        return Pending("nobody") if may_pass(candidates, wanted) else True
+
+    who = wanted.name if wanted else "a replica"
+    with operation.step(f"{who} catches up with {leader.name}"), suppress(TimedOutError):
+        poll(look, deadline_s=CAUGHT_UP_S, interval_s=1.0, what=f"{who} to catch up")
+    return views, candidates
 
 
 def _plan(candidates: Sequence[Candidate]) -> list[str]:

@@ -6,13 +6,15 @@ from typing import Any
 
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import values
-from pgha.errors import FailedError
+from pgha.errors import FailedError, TimedOutError
 from pgha.roll.stacks import nodes_pending, recreate
 from pgha.topology import Node
 from pgha.wait import Pending, poll
 
 HEALTHY_DEADLINE_S = 120
 """A member that starts reads its data, and a voter catches up with what was written meanwhile."""
+VOTERS_DEADLINE_S = 15
+"""A voter of a busy server that misses one question answers the next."""
 INTERVAL_S = 1.0
 
 
@@ -71,14 +73,21 @@ def _require_every_voter(deployment: Deployment, node: Node) -> None:
     """Refuse to stop a voter while another one is missing: that could be one too many."""
     if node.name not in deployment.topology.voters:
         return
-    status = deployment.ask_one(node.host, "etcd_cluster.status", timeout_s=30)
-    others = status["healthy_voters"] - (1 if status["healthy"] else 0)
-    if others < len(deployment.topology.voters) - 1:
+    needed = len(deployment.topology.voters) - 1
+    answer = f"of the other {needed} etcd voters answer"
+
+    def check() -> bool | Pending:
+        status = deployment.ask_one(node.host, "etcd_cluster.status", timeout_s=30)
+        others = status["healthy_voters"] - (1 if status["healthy"] else 0)
+        return True if others >= needed else Pending(f"only {others} {answer}")
+
+    try:
+        poll(check, deadline_s=VOTERS_DEADLINE_S, interval_s=INTERVAL_S, what="every other voter")
+    except TimedOutError as error:
         raise FailedError(
-            f"only {others} of the other {len(deployment.topology.voters) - 1} etcd voters answer, "
-            f"so {node.name} is not restarted; see `salt-run postgres.status`, mend that and run "
-            "the deploy again, which goes on from here."
-        )
+            f"etcd on {node.name} is not restarted. {error} See `salt-run postgres.status`, mend "
+            "that and run the deploy again, which goes on from here."
+        ) from error
 
 
 def _wait_healthy(deployment: Deployment, node: Node) -> None:

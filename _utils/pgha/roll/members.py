@@ -10,17 +10,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from pgha.deploy.deployment import Deployment
-from pgha.errors import FailedError
+from pgha.errors import FailedError, TimedOutError
 from pgha.operate.switchover import prepare, switch_over
 from pgha.roll.moves import Kind, Member, Move, all_moves, next_move
 from pgha.roll.plan import settings_changes
 from pgha.roll.stacks import nodes_pending, recreate
+from pgha.wait import Pending, poll
 
 RESTART_DEADLINE_S = 300
 """A shutdown checkpoint on a slow disk, and the replay of what it missed."""
 READY_DEADLINE_S = 300
 TAKEN_DEADLINE_S = 30
 LOOK_TIMEOUT_S = 30
+ANSWERS_DEADLINE_S = 15
+"""A busy member that misses one question answers the next."""
 
 
 def look(deployment: Deployment, changes: Mapping[str, Any] | None = None) -> list[Member]:
@@ -31,24 +34,36 @@ def look(deployment: Deployment, changes: Mapping[str, Any] | None = None) -> li
             restart because of them, within some seconds.
 
     Raises:
-        FailedError: a member does not answer, or nobody leads; a roll needs all of them.
+        FailedError: a member does not answer, or nobody leads, for a while; a roll needs all of
+            them.
     """
-    node = deployment.topology.nodes[0]
-    seen = deployment.ask_one(
-        node.host,
+
+    def check() -> dict[str, Any] | Pending:
+        seen = _rollout(deployment, changes)
+        late = " ".join(seen["late"]) or "no member leads."
+        return Pending(late) if seen["late"] or seen["leader"] is None else seen
+
+    what = "an answer of every member"
+    try:
+        seen = poll(check, deadline_s=ANSWERS_DEADLINE_S, interval_s=1.0, what=what)
+    except TimedOutError as error:
+        raise FailedError(
+            f"Members are only restarted while all of them answer. {error} Mend that and run the "
+            "deploy again, which goes on from here."
+        ) from error
+    deployment.leader = seen["leader"]
+    return members_of(deployment, seen["pending_restart"], seen["leader"])
+
+
+def _rollout(deployment: Deployment, changes: Mapping[str, Any] | None) -> dict[str, Any]:
+    seen: dict[str, Any] = deployment.ask_one(
+        deployment.topology.nodes[0].host,
         "patroni.config_rollout",
         changes=dict(changes or {}),
         deadline=TAKEN_DEADLINE_S,
         timeout_s=TAKEN_DEADLINE_S + LOOK_TIMEOUT_S,
     )
-    if seen["late"] or seen["leader"] is None:
-        why = " ".join(seen["late"]) or "no member leads."
-        raise FailedError(
-            f"Members are only restarted while all of them answer: {why} Mend that and run the "
-            "deploy again, which goes on from here."
-        )
-    deployment.leader = seen["leader"]
-    return members_of(deployment, seen["pending_restart"], seen["leader"])
+    return seen
 
 
 def members_of(deployment: Deployment, pending: dict[str, Any], leader: str | None) -> list[Member]:

@@ -377,7 +377,16 @@ def test_duplicates_and_unfit_servers_stop_the_run_before_any_change(
     assert original["uuid"] in str(caught.value)
     assert "the-second-one" in str(caught.value)
     assert "is not usable" in str(caught.value)
-    assert deployed.count("POST|PATCH|DELETE") == 0
+    assert deployed.count("POST|PATCH|DELETE") == deployed.count("^POST .*/validate") == 1
+
+
+def test_a_server_that_became_unfit_since_the_survey_is_looked_at_again(
+    run: Run, deployed: FakeCoolify
+) -> None:
+    deployed.servers[3]["is_reachable"] = False
+    deployed.validation_takes = 2
+    assert run(not_running=[ETCD_1]).started == [ETCD_1]
+    assert deployed.count("^POST .*/validate") == 1
 
 
 def test_too_old_a_coolify_stops_the_run(run: Run, fake: FakeCoolify) -> None:

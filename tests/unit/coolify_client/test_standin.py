@@ -105,7 +105,7 @@ def connect(coolify: Coolify) -> Iterator[Connect]:
 @pytest.fixture
 def run(connect: Connect, topology: Topology) -> Callable[..., Outcome]:
     # A create whose answer was lost is looked for; here nothing comes later.
-    pace = Pace(settle_s=0.05, interval_s=0.01)
+    pace = Pace(settle_s=0.05, validation_s=0.05, interval_s=0.01)
     return lambda **words: converge(
         connect(), topology, wish(topology, **words), stack_compose, pace
     )

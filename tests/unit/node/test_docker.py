@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pgha.errors import RefusedError, TimedOutError, UnreachableError
+from pgha.errors import NotFoundError, RefusedError, TimedOutError, UnreachableError
 from pgha.node.docker import Docker
 
 
@@ -74,7 +74,7 @@ def test_server_without_docker_says_what_to_do() -> None:
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
         raise FileNotFoundError("docker")
 
-    with pytest.raises(UnreachableError, match="let Coolify validate"):
+    with pytest.raises(NotFoundError, match="let Coolify validate"):
         Docker(run=run).version()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from pgha.deploy.fleet import Answer
 from pgha.errors import NotFoundError, RefusedError
+from pgha.operate import switchover
 from pgha.operate.failover import fail_over
 from pgha.operate.operation import Operation
 from pgha.operate.switchover import coordinator, switch_over
@@ -38,6 +39,56 @@ def fleet(standings: dict[str, Any] | None = None, **replies: Any) -> FakeFleet:
 
 def operation(asked: FakeFleet, *, test: bool = False) -> Operation:
     return Operation(topology(), asked, step=lambda what: nullcontext(), test=test)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is given time to catch up."""
+    monkeypatch.setattr(switchover, "CAUGHT_UP_S", 0)
+
+
+def catching_up(looks: int, **before: Any) -> FakeFleet:
+    """For so many looks the nodes are as given, then well."""
+    seen: list[str] = []
+
+    def standing(minion: str, **_: Any) -> Any:
+        seen.append(minion)
+        return (views(**before) if len(seen) <= 4 * looks else views())[minion]
+
+    return fleet(**{"patroni.standing": standing})
+
+
+@pytest.mark.parametrize(
+    "before",
+    [{"second": {"state": "running"}}, {"second": {"timeline": 3}}, {"leader": {"replicas": {}}}],
+)
+def test_a_target_that_is_only_behind_is_waited_for(before: dict[str, Any]) -> None:
+    asked = catching_up(1, **before)
+    assert switch_over(operation(asked), SECOND.name).changes
+    assert asked.functions()[:2] == ["patroni.standing"] * 2
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_target_that_stays_behind_is_refused_with_what_was_seen_last() -> None:
+    asked = catching_up(9, second={"state": "running"})
+    with pytest.raises(RefusedError, match="it is running, not streaming"):
+        switch_over(operation(asked), SECOND.name)
+    assert asked.functions() == ["patroni.standing"] * 2
+
+
+@pytest.mark.parametrize("before", [{"nofailover": True}, {"error": "Patroni is dead."}, None])
+def test_what_does_not_pass_is_refused_at_once(before: Any) -> None:
+    asked = catching_up(9, second=before)
+    with pytest.raises(RefusedError, match="cannot become leader"):
+        switch_over(operation(asked), SECOND.name)
+    assert asked.functions() == ["patroni.standing"]
+
+
+def test_a_plan_waits_for_nobody() -> None:
+    asked = catching_up(9, second={"state": "running"})
+    with pytest.raises(RefusedError, match="not streaming"):
+        switch_over(operation(asked, test=True), SECOND.name)
+    assert asked.functions() == ["patroni.standing"]
 
 
 def test_guards_and_checkpoint_come_before_the_one_server_that_hands_over() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import pytest
 
+from pgha import wait
 from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import Answer
 from pgha.errors import FailedError
 from pgha.operate.operation import Outcome
 from pgha.render.compose import STACK_COMPONENTS, stack_containers, stack_name
-from pgha.roll import members, run
+from pgha.roll import etcd, members, run
 from tests.support.clusters import topology
 from tests.support.fake_fleet import FakeFleet
 
@@ -173,12 +175,29 @@ def test_member_that_does_not_come_back_ends_the_roll(world: World) -> None:
     assert world.touched() == [f"restart {NAMES[1]}"]
 
 
-def test_members_are_not_rolled_while_one_does_not_answer(world: World) -> None:
+def test_members_are_not_rolled_while_one_does_not_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(members, "ANSWERS_DEADLINE_S", 0)
     answer = {"pending_restart": {}, "leader": NAMES[0], "late": ["builder.lan is silent."]}
     world.fleet.replies["patroni.config_rollout"] = answer
     with pytest.raises(FailedError, match=r"builder\.lan is silent"):
         run.roll(deployment(world, restarts=True))
     assert world.touched() == []
+
+
+def test_a_member_that_misses_one_question_is_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(members, "poll", partial(wait.poll, sleep=waits.append))
+    answers = [{"late": ["builder.lan is silent."]}, {"leader": None}, {}]
+    world.fleet.replies["patroni.config_rollout"] = lambda minion, **_: (
+        world.rollout(minion) | (answers.pop(0) if answers else {})
+    )
+    found = members.look(deployment(world))
+    assert [member.name for member in found if member.leads] == [world.leader]
+    assert waits == [1.0, 1.0]
 
 
 def test_changed_text_of_patroni_is_recreated_leader_last(world: World) -> None:
@@ -211,11 +230,32 @@ def test_etcd_goes_learner_first_and_leader_last(world: World) -> None:
     assert sorted(order) == sorted(NAMES)
 
 
-def test_etcd_voter_is_not_stopped_while_another_is_missing(world: World) -> None:
+def test_etcd_voter_is_not_stopped_while_another_is_missing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(etcd, "VOTERS_DEADLINE_S", 0)
     world.etcd_down = {CLUSTER.voters[2]}
     with pytest.raises(FailedError, match="only 1 of the other 2 etcd voters"):
         run.roll(deployment(world, stale={CLUSTER.voters[0]}))
     assert world.touched() == []
+
+
+def test_an_etcd_voter_that_misses_one_question_is_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(etcd, "INTERVAL_S", 0)
+    stale, missing = CLUSTER.voters[0], CLUSTER.voters[2]
+    answers: list[dict[str, Any]] = []
+
+    def status(minion: str, **keywords: Any) -> dict[str, Any]:
+        # The first two are the order's and the refused look.
+        world.etcd_down = {missing} if len(answers) <= len(NAMES) else set()
+        answers.append(world.etcd_status(minion, **keywords))
+        return answers[-1]
+
+    world.fleet.replies["etcd_cluster.status"] = status
+    run.roll(deployment(world, stale={stale}))
+    assert [text.split()[-1] for text in world.touched()] == [stale]
 
 
 def test_the_broken_etcd_voter_itself_may_be_renewed(world: World) -> None:
