@@ -161,14 +161,11 @@ class Exporter:
         node.publish(samples, facts)
         members = len(facts.patroni.cluster.members) if facts.patroni else 0
         cluster.publish(samples, facts, self._history, self._expected.seen(members) or None)
-        cluster.changes(samples, self._changes.counts(facts.now), self._before_start(facts))
+        told = facts.patroni.last_change if facts.patroni else 0.0
+        cluster.changes(samples, self._changes.counts(facts.now), told, self._started_at)
         etcd.publish(samples, facts, self._durations, self.settings.etcd_quota_bytes)
         rest.publish(samples, facts)
         rest.routes(samples, facts, bool(self.settings.route_host))
-
-    def _before_start(self, facts: Facts) -> float:
-        last = facts.patroni.last_change if facts.patroni else 0.0
-        return last if last < self._started_at else 0.0
 
     def _tick(self) -> None:
         while not self._stopped.wait(TICK_S):

@@ -1,11 +1,13 @@
 """A lab instance of its own for the whole session; destroyed afterwards.
 
 ``PGHA_KEEP_LAB=1`` keeps it (and uses what is there) while one works on a test.
+``PGHA_FAULTS_END=<Unix time>``: fault scenarios that have not begun by then are skipped.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -38,6 +40,12 @@ def cluster(lab: Lab, first_deploy: Deploy) -> Lab:
     """The lab with a healthy cluster in it."""
     assert first_deploy.code == 0, first_deploy.stdout + first_deploy.stderr
     return lab
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    ends = os.environ.get("PGHA_FAULTS_END")
+    if ends and item.get_closest_marker("fault") and time.time() > float(ends):
+        pytest.skip("no time is left for slow scenarios in this run")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -30,6 +30,8 @@ ABSENT = {
     "pgha_slot_inactive_since_timestamp_seconds": "PostgreSQL 17",
 }
 """Metrics with no sample in a healthy cluster of the default version, and why."""
+TOLD_FOR_A_WHILE = {"PghaLeaderChanged"}
+"""Earlier tests moved the lead; that is told for ten minutes."""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,10 @@ def test_every_exporter_is_scraped_and_no_alert_is_pending(
         lambda: len(prometheus.query('up{job="pgha"} == 1')) == len(lab.servers),
         deadline_s=SEEN_S, what="every exporter to be scraped",
     )  # fmt: skip
-    eventually(lambda: not prometheus.alerts(), deadline_s=SEEN_S, what="all alerts to be silent")
+    eventually(
+        lambda: prometheus.alerts() <= TOLD_FOR_A_WHILE,
+        deadline_s=SEEN_S, what="all alerts to be silent",
+    )  # fmt: skip
     assert {rule.name for rule in rulefiles.alerts()} <= rules_of(prometheus)
 
 

@@ -105,7 +105,7 @@ def seen_now(reach: Reach) -> str:
     if not found:
         return (
             "No node takes writes at this moment; Patroni elects a leader within "
-            f"{reach.topology.ttl} s if it can: see `salt-run postgres.status`."
+            f"{reach.topology.ttl} s if it can: see `salt-run postgres.status`, then run it again."
         )
     names = " and ".join(called(reach.topology.node(name)) for name in found)
     return f"{names} takes writes now; see `salt-run postgres.status`, then run it again."

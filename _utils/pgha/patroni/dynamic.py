@@ -12,11 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from pgha.errors import ConflictError
+from pgha.errors import ConflictError, TimedOutError
 from pgha.patroni.client import PatroniClient
 from pgha.patroni.settings import as_number, same_value
+from pgha.wait import Pending, poll
 
 PATCH_ATTEMPTS = 3
+SEEN_S = 20.0
+"""``GET /config`` answers what Patroni read at the begin of its loop, which the patch wakes; a loop
+that just reloads its PostgreSQL answers the old configuration for seconds (seen with 4.1)."""
 COMPLETE = ("postgresql", "parameters")
 
 # PostgreSQL refuses to start a standby whose value is below its primary's; Patroni therefore keeps
@@ -64,7 +68,18 @@ def _apply_once(client: PatroniClient, declared: Mapping[str, Any]) -> ConfigPla
     plan = plan_config(client.config(), declared)
     if plan.patch:
         client.patch_config(plan.patch)
+        # Who looks next names what still differs.
+        with suppress(TimedOutError):
+            poll(
+                lambda: _seen(client, declared), deadline_s=SEEN_S, interval_s=0.1,
+                what="Patroni to see its new configuration",
+            )  # fmt: skip
     return plan
+
+
+def _seen(client: PatroniClient, declared: Mapping[str, Any]) -> bool | Pending:
+    left = plan_config(client.config(), declared).changes
+    return Pending(", ".join(sorted(left))) if left else True
 
 
 def changed_parameters(changes: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -30,12 +30,18 @@ def publish(samples: Samples, facts: Facts, history: WalHistory, expected: int |
     _candidates(samples, facts, history)
 
 
-def changes(samples: Samples, counts: ChangeCounts, last_known: float) -> None:
-    """Changes of the leader; ``last_known`` is the last one before the exporter's start."""
+def changes(samples: Samples, counts: ChangeCounts, told: float, started_at: float) -> None:
+    """Changes of the leader.
+
+    ``told`` is the last line of Patroni's history, Unix time like ``started_at``. It counts when it
+    is older than the exporter, or when the exporter saw no change although there was one: a leader
+    that lost its power and leads again begins a new timeline.
+    """
+    unseen = told if told < started_at or not any(counts.last.values()) else 0.0
     for cause in names.CAUSES:
         at = counts.last[cause]
         samples.add(names.LEADER_CHANGES, counts.by_cause[cause], cause)
-        at = max(at, last_known) if cause == "unknown" else at
+        at = max(at, unseen) if cause == "unknown" else at
         samples.add(names.LAST_LEADER_CHANGE, at, cause)
     samples.add(names.LEADERLESS, counts.leaderless)
 

@@ -101,6 +101,15 @@ def test_a_configuration_that_keeps_changing_is_an_error_after_three_attempts() 
     assert len(server.asked("PATCH")) == 3
 
 
+def test_a_patroni_that_answers_what_it_read_before_is_waited_for() -> None:
+    store = Store(with_parameters(work_mem="4MB"))
+    old = [with_parameters(work_mem="4MB") for _ in range(3)]
+    routes = {**store.routes(), "GET /config": lambda _: (200, old.pop() if old else store.config)}
+    with serve(routes) as server:
+        apply_config(PatroniClient(server.url), with_parameters(work_mem="8MB"))
+    assert len(server.asked("GET")) == 4
+
+
 def test_no_difference_sends_nothing() -> None:
     with serve(Store(with_parameters(work_mem="8MB")).routes()) as server:
         apply_config(PatroniClient(server.url), with_parameters(work_mem="8192kB"))

@@ -190,12 +190,20 @@ def test_space_and_certificates() -> None:
     assert samples.value(names.FILESYSTEM_AVAIL, ME, "data") == 1
 
 
-def test_a_change_before_the_start_has_no_known_cause() -> None:
+@pytest.mark.parametrize(
+    ("told", "seen", "unknown"),
+    [(77.0, 0.0, 77), (77.0, 150.0, 77), (120.0, 0.0, 120), (150.3, 150.0, 0), (0.0, 0.0, 0)],
+    ids=["before the start", "and one since", "not seen", "seen", "never"],
+)
+def test_a_change_that_was_not_seen_has_no_known_cause(
+    told: float, seen: float, unknown: float
+) -> None:
     samples = Samples("main")
-    counts = ChangeCounts(dict.fromkeys(names.CAUSES, 0), dict.fromkeys(names.CAUSES, 0.0), 0.0)
-    cluster.changes(samples, counts, 77.0)
-    assert samples.value(names.LAST_LEADER_CHANGE, "unknown") == 77
-    assert samples.value(names.LAST_LEADER_CHANGE, "failover") == 0
+    last = {**dict.fromkeys(names.CAUSES, 0.0), "failover": seen}
+    counts = ChangeCounts(dict.fromkeys(names.CAUSES, 0), last, 0.0)
+    cluster.changes(samples, counts, told, started_at=100.0)
+    assert samples.value(names.LAST_LEADER_CHANGE, "unknown") == unknown
+    assert samples.value(names.LAST_LEADER_CHANGE, "failover") == seen
 
 
 def test_series_stay_below_two_hundred_and_fifty() -> None:
