@@ -52,7 +52,8 @@ def survey(cluster=None):
     """
     Return whether a deploy would get through Coolify: version, the Coolify server of every node,
     project, environment, every stack (uuid, status, hash, whether it is current), and all problems
-    at once. Changes nothing and never fails for what Coolify answers.
+    at once. A server that Coolify calls unfit is validated again first, for 20 seconds at most.
+    Changes nothing and never fails for what Coolify answers.
 
     CLI Example:
 

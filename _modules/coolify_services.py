@@ -9,7 +9,7 @@ import json
 try:
     from pgha.coolify import converge as converging
     from pgha.coolify import lookup
-    from pgha.coolify.creating import Pace
+    from pgha.coolify.pace import Pace
     from pgha.coolify.starting import start_one
     from pgha_minion.coolify import connected
 

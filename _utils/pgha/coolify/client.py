@@ -128,6 +128,11 @@ class CoolifyClient:
             Server.from_json(row) for row in self._wire.ask_list("/servers", "list the servers")
         ]
 
+    def validate_server(self, server_uuid: str) -> None:
+        """Let Coolify look at a server again; what it finds shows in `servers` (since 4.2.0)."""
+        path = f"/servers/{server_uuid}/validate"
+        self._wire.ask_object("POST", path, "validate a server")
+
     def destinations(self, server_uuid: str) -> list[Destination]:
         rows = self._wire.ask_list(
             f"/servers/{server_uuid}/destinations", "list a server's destinations"

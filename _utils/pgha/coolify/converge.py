@@ -11,7 +11,6 @@ from pgha.coolify import ground as reading
 from pgha.coolify.cleanup import switch_off
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.creating import (
-    Pace,
     Place,
     create_stack,
     ensure_environment,
@@ -20,6 +19,7 @@ from pgha.coolify.creating import (
 )
 from pgha.coolify.ground import ComposeOf, Ground
 from pgha.coolify.models import Project
+from pgha.coolify.pace import Pace
 from pgha.coolify.stacks import (
     Action,
     DesiredStack,

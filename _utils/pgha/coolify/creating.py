@@ -7,14 +7,13 @@ followed by another one. A create is never sent twice in one run.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.destinations import Choice, choose_destination
 from pgha.coolify.ground import only_project, only_service
 from pgha.coolify.models import Environment, Project, Server, Service
+from pgha.coolify.pace import Pace
 from pgha.coolify.stacks import DesiredStack, Mark
 from pgha.errors import (
     ConflictError,
@@ -29,17 +28,6 @@ from pgha.wait import Pending, poll
 
 # After these the request may have been carried out.
 _OUTCOME_UNKNOWN = (TimedOutError, UnexpectedAnswerError, UnreachableError)
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How long to look for the result of something Coolify does later, in seconds."""
-
-    settle_s: float = 15.0
-    deletion_s: float = 120.0
-    interval_s: float = 2.0
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True)

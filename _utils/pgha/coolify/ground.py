@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pgha.coolify.client import CoolifyClient, parsed_version
 from pgha.coolify.fitness import Servers, match_servers
 from pgha.coolify.models import Environment, Project, Server, Service
+from pgha.coolify.pace import Pace
 from pgha.coolify.stacks import (
     COMPONENTS,
     DesiredStack,
@@ -20,6 +21,7 @@ from pgha.coolify.stacks import (
     stack_name,
     wanted_names,
 )
+from pgha.coolify.validation import validated_servers
 from pgha.errors import ConflictError, NotFoundError
 from pgha.topology import Node, Topology
 
@@ -40,13 +42,19 @@ class Ground:
     environment: Environment | None
 
 
-def read_ground(client: CoolifyClient, topology: Topology, nodes: Sequence[Node]) -> Ground:
+def read_ground(
+    client: CoolifyClient, topology: Topology, nodes: Sequence[Node], validate: Pace | None = None
+) -> Ground:
     """Read servers, project and environment: three requests.
+
+    Args:
+        validate: let Coolify look again, for so long, at servers of these nodes that it calls
+            unfit.
 
     Raises:
         ConflictError: more than one project has our name.
     """
-    servers = client.servers()
+    servers = validated_servers(client, nodes, validate) if validate else client.servers()
     project = only_project(client.projects(), topology)
     environment = None
     if project is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pgha.coolify.client import CoolifyClient
-from pgha.coolify.creating import Pace
 from pgha.coolify.ground import only_project, only_service
 from pgha.coolify.models import Environment, Project, Server, Service
+from pgha.coolify.pace import Pace
 from pgha.coolify.stacks import COMPONENTS, Mark, stack_name
 from pgha.errors import NotFoundError
 from pgha.topology import Topology

@@ -1,7 +1,8 @@
 """Pre-flight: would a deploy get through Coolify? Finds every problem before anything is touched.
 
 Requests: version, servers, projects, environment, two ability checks, and one per server that is
-to receive a new stack (its destinations). Nothing is changed.
+to receive a new stack (its destinations); a few more when Coolify has to look at a server again.
+Nothing is changed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pgha.coolify.answers import NEEDED_ABILITIES, TOKEN_ADVICE, MissingAbilityE
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.destinations import choose_destination
 from pgha.coolify.ground import ComposeOf, Ground
+from pgha.coolify.pace import Pace
 from pgha.coolify.stacks import COMPONENTS, Action, Mark, Plan, StackPlan
 from pgha.errors import PghaError
 from pgha.topology import Topology
@@ -44,7 +46,9 @@ class _Findings:
         return None
 
 
-def survey(client: CoolifyClient, topology: Topology, compose_of: ComposeOf) -> dict[str, Any]:
+def survey(
+    client: CoolifyClient, topology: Topology, compose_of: ComposeOf, pace: Pace | None = None
+) -> dict[str, Any]:
     """Look at everything a deploy needs of Coolify.
 
     Returns:
@@ -58,7 +62,9 @@ def survey(client: CoolifyClient, topology: Topology, compose_of: ComposeOf) -> 
     """
     findings = _Findings()
     version = findings.ask(client.version)
-    ground = findings.ask(lambda: reading.read_ground(client, topology, topology.nodes))
+    ground = findings.ask(
+        lambda: reading.read_ground(client, topology, topology.nodes, pace or Pace())
+    )
     if not findings.over:
         _check_abilities(client, findings, ground)
     plan = None

@@ -36,6 +36,9 @@ class FakeCoolify:
         self.log: list[str] = []
         self.bodies: list[dict[str, Any]] = []
         self.failures: list[tuple[str, Failure]] = []
+        self.validation_takes: int | None = None
+        """Looks at the servers until a validation has mended them; None when it finds nothing."""
+        self._validated: list[str] = []
         self._count = 0
 
     # -- building the scene -------------------------------------------------------------------
@@ -142,7 +145,15 @@ class FakeCoolify:
         return httpx.Response(200, text=self.version, headers={"Content-Type": "text/html"})
 
     def get_servers(self, *_: Any) -> httpx.Response:
+        if self._validated and self.validation_takes is not None:
+            self.validation_takes -= 1
+            if self.validation_takes <= 0:
+                self._mend()
         return reply(200, [self._shown_server(server) for server in self.servers])
+
+    def post_validate(self, _request: Any, _body: Any, uuid: str) -> httpx.Response:
+        self._validated.append(uuid)
+        return reply(201, {"message": "Validation started."})
 
     def get_destinations(self, _request: Any, _body: Any, uuid: str) -> httpx.Response:
         networks = ["coolify", *self.extra_destinations.get(uuid, [])]
@@ -249,6 +260,11 @@ class FakeCoolify:
 
     # -- details ------------------------------------------------------------------------------
 
+    def _mend(self) -> None:
+        for server in self.servers:
+            if server["uuid"] in self._validated:
+                server.update(is_reachable=True, is_usable=True)
+
     def _uuid(self, kind: str) -> str:
         self._count += 1
         return f"{kind}{self._count:021d}"
@@ -274,6 +290,7 @@ _UUID = "([^/]+)"
 _ROUTES = [
     ("GET", "/version", "get_version"),
     ("GET", "/servers", "get_servers"),
+    ("POST", f"/servers/{_UUID}/validate", "post_validate"),
     ("GET", f"/servers/{_UUID}/destinations", "get_destinations"),
     ("GET", f"/servers/{_UUID}/docker-cleanup", "get_cleanup"),
     ("PATCH", f"/servers/{_UUID}/docker-cleanup", "patch_cleanup"),

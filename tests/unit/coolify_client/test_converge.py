@@ -11,7 +11,7 @@ import pytest
 
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.converge import converge
-from pgha.coolify.creating import Pace
+from pgha.coolify.pace import Pace
 from pgha.coolify.stacks import Mark
 from pgha.coolify.wish import Outcome, wish
 from pgha.errors import FailedError, NotFoundError, PghaError

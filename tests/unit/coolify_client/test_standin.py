@@ -19,7 +19,7 @@ from pgha.coolify.cleanup import switch_off_everywhere
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.clients_of import tag_clients
 from pgha.coolify.converge import converge
-from pgha.coolify.creating import Pace
+from pgha.coolify.pace import Pace
 from pgha.coolify.retry import RetryPolicy
 from pgha.coolify.survey import survey
 from pgha.coolify.wish import Outcome, wish

@@ -10,16 +10,18 @@ import pytest
 
 from pgha.coolify.client import CoolifyClient
 from pgha.coolify.converge import converge
+from pgha.coolify.pace import Pace
 from pgha.coolify.survey import survey
 from pgha.coolify.wish import wish
 from pgha.topology import Topology
 from tests.unit.coolify_client.conftest import compose_of
-from tests.unit.coolify_client.fake import ALL, FakeCoolify, html, raises, reply
+from tests.unit.coolify_client.fake import ALL, Clock, FakeCoolify, html, raises, reply
 
 
 @pytest.fixture
-def found(client: CoolifyClient, topology: Topology) -> Callable[[], dict[str, Any]]:
-    return lambda: survey(client, topology, compose_of)
+def found(client: CoolifyClient, topology: Topology, clock: Clock) -> Callable[[], dict[str, Any]]:
+    pace = Pace(clock=clock, sleep=clock.sleep)
+    return lambda: survey(client, topology, compose_of, pace)
 
 
 def test_a_fresh_coolify_is_fit_and_nothing_is_changed(
@@ -92,6 +94,27 @@ def test_an_unfit_server_is_named(
     problems = found()["problems"]
     assert sentence in problems[0]
     assert "coolify.test" in problems[0]
+
+
+@pytest.mark.parametrize("what", ["is_reachable", "is_usable"])
+def test_a_server_that_came_back_is_looked_at_again(
+    what: str, found: Callable[[], dict[str, Any]], fake: FakeCoolify
+) -> None:
+    fake.servers[1][what] = False
+    fake.validation_takes = 2
+    assert found()["problems"] == []
+    assert fake.count("^POST .*/validate") == 1
+    assert fake.count("^GET /servers$") == 3
+
+
+def test_a_server_that_stays_away_is_waited_for_within_bounds(
+    found: Callable[[], dict[str, Any]], fake: FakeCoolify, clock: Clock
+) -> None:
+    fake.servers[1]["is_reachable"] = False
+    began = clock.now
+    assert "is not reachable by SSH" in found()["problems"][0]
+    assert clock.now - began == 20
+    assert fake.count("^POST .*/validate") == 1
 
 
 @pytest.mark.parametrize(
