@@ -22,7 +22,7 @@ from tests.monitoring import live
 from tests.support.lab import Lab
 
 FASTER = 5
-LONGEST_S = 60
+LONGEST_S = 20
 """Of the delays, however long they are in the rules."""
 HISTORY = {"PghaLeaderChanged", "PghaFailoverFlapping", "PghaLeaderLeaseNearExpiry"}
 """They tell what was: their expressions look back for minutes or an hour."""
