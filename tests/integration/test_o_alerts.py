@@ -252,9 +252,10 @@ def replaced(lab: Lab, server: str, path: str, content: str) -> Iterator[None]:
 def test_a_slot_that_holds_more_wal_than_it_may(cluster: Lab, watch: Watch) -> None:
     leader, replica = cluster.leader(), replicas(cluster)[-1]
     with killed(cluster, replica, "patroni"), limited(cluster, leader, "max_slot_wal_keep_size"):
+        # More than wal_keep_size, which is kept in any case; the next checkpoint would remove it.
         fill = "SELECT pg_logical_emit_message(false, 'test', repeat('x', 1000000)) " \
-               "FROM generate_series(1, 100)"  # fmt: skip
-        cluster.check(leader, "psql", "-XAtq", "-c", fill, "-o", "/dev/null")
+               "FROM generate_series(1, 250)"  # fmt: skip
+        cluster.check(leader, "psql", "-XAtq", "-o", "/dev/null", "-c", "CHECKPOINT", "-c", fill)
         watch.fires("PghaSlotRetainsWal")
     watch.is_quiet()
     only(watch)
