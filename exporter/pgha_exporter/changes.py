@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pgha_exporter.etcd.model import Event, Value
 from pgha_exporter.lag import WalHistory
 from pgha_exporter.names import CAUSES
-from pgha_exporter.patroni import unix_time
+from pgha_exporter.patroni.parse import unix_time
 
 # A request that Patroni could not carry out is taken back by then.
 REQUEST_VALID_S = 120.0

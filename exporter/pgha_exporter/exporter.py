@@ -23,7 +23,7 @@ from pgha_exporter.expected import ExpectedMembers
 from pgha_exporter.facts import Facts, Seen
 from pgha_exporter.lag import WalHistory
 from pgha_exporter.members import from_members
-from pgha_exporter.patroni import PatroniFacts
+from pgha_exporter.patroni.model import PatroniFacts
 from pgha_exporter.publish import cluster, etcd, node, rest
 from pgha_exporter.samples import Samples
 from pgha_exporter.settings import Settings

@@ -9,7 +9,7 @@ from pgha_exporter.backup import Backup
 from pgha_exporter.etcd.collector import EtcdFacts
 from pgha_exporter.etcd.model import Peer
 from pgha_exporter.failover import Verdict, judge
-from pgha_exporter.patroni import Own, PatroniFacts
+from pgha_exporter.patroni.model import Own, PatroniFacts
 from pgha_exporter.postgres import PostgresFacts
 from pgha_exporter.route import Route
 from pgha_exporter.server import ServerFacts

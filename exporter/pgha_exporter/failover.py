@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgha_exporter.names import BLOCKED_REASONS
-from pgha_exporter.patroni import Cluster, Config, Member, Own
+from pgha_exporter.patroni.model import Cluster, Config, Member, Own
 
 RUNNING = ("running", "streaming", "in archive recovery")
 SYNC_ROLES = ("sync_standby", "quorum_standby")

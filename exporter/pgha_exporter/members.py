@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from pgha_exporter.patroni import Cluster, Member, Own
+from pgha_exporter.patroni.model import Cluster, Member, Own
 
 
 def from_members(last: Cluster, owns: Mapping[str, Own]) -> Cluster:

@@ -67,67 +67,78 @@ def _strip() -> list[Any]:
 
 
 def _clusters() -> Any:
-    leader = f"max by (scope, member) ({series(n.LEADER_LOCK_HELD)}) == 1"
-    lag = f"max by (scope) ({series(n.MEMBER_LAG_BYTES, stage='replay')})"
     return board(
         "Clusters in one line each",
         "A red cell names what is wrong; click the cluster.",
         {"scope": "Cluster"},
-        [
-            Column("Leader", leader, label="member"),
-            Column(
-                "Writable",
-                f"sum by (scope) ({series(n.POSTGRES_WRITABLE)})",
-                steps=exactly_one(),
-            ),
-            Column("Members", _most(n.CLUSTER_MEMBERS)),
-            Column(
-                "Missing",
-                f"{_most(n.CLUSTER_MEMBERS_EXPECTED)} - {_most(n.CLUSTER_MEMBERS)}",
-                steps=red_from(1),
-            ),
-            Column("Candidates", _most(n.FAILOVER_CANDIDATES), steps=red_below(1)),
-            Column("Worst lag", lag, unit="bytes", steps=red_from(16_777_216, 1_048_576)),
-            Column(
-                "Oldest data",
-                f"max by (scope) ({series(n.MEMBER_LAG_SECONDS)})",
-                unit="s",
-                steps=red_from(60, 10),
-            ),
-            Column("etcd margin", _most(n.ETCD_FAILURE_TOLERANCE), steps=red_below(1)),
-            Column("Paused", _most(n.CLUSTER_PAUSED), words=looks.YES_IS_BAD),
-            Column(
-                "Restarts pending",
-                f"sum by (scope) (max by (scope, member) ({series(n.MEMBER_PENDING_RESTART)}))",
-                steps=orange_from(1),
-            ),
-            Column(
-                "Leader since",
-                f"time() - max by (scope) ({series(n.LAST_LEADER_CHANGE)} > 0)",
-                unit="dtdurations",
-            ),
-            Column(
-                "Backup age",
-                f"time() - max by (scope) ({series(n.BACKUP_LAST_SUCCESS)} > 0)",
-                unit="dtdurations",
-                steps=red_from(26 * 3600),
-            ),
-            Column(
-                "Certificates left",
-                f"min by (scope) ({series(n.CERTIFICATE_NOT_AFTER)}) - time()",
-                unit="dtdurations",
-                steps=[(None, looks.RED), (2 * DAY, looks.ORANGE), (14 * DAY, looks.GREEN)],
-            ),
-            Column(
-                "Alerts",
-                'count by (scope) (ALERTS{alertstate="firing",severity=~"critical|warning"})',
-                steps=red_from(1),
-            ),
-        ],
+        [*_availability(), *_upkeep()],
         height=9,
         nothing="no cluster reports",
         link=Link("Open the cluster", CLUSTER),
     )
+
+
+def _availability() -> list[Column]:
+    """Does it write, could it fail over, how far are the others."""
+    leader = f"max by (scope, member) ({series(n.LEADER_LOCK_HELD)}) == 1"
+    lag = f"max by (scope) ({series(n.MEMBER_LAG_BYTES, stage='replay')})"
+    return [
+        Column("Leader", leader, label="member"),
+        Column(
+            "Writable",
+            f"sum by (scope) ({series(n.POSTGRES_WRITABLE)})",
+            steps=exactly_one(),
+        ),
+        Column("Members", _most(n.CLUSTER_MEMBERS)),
+        Column(
+            "Missing",
+            f"{_most(n.CLUSTER_MEMBERS_EXPECTED)} - {_most(n.CLUSTER_MEMBERS)}",
+            steps=red_from(1),
+        ),
+        Column("Candidates", _most(n.FAILOVER_CANDIDATES), steps=red_below(1)),
+        Column("Worst lag", lag, unit="bytes", steps=red_from(16_777_216, 1_048_576)),
+        Column(
+            "Oldest data",
+            f"max by (scope) ({series(n.MEMBER_LAG_SECONDS)})",
+            unit="s",
+            steps=red_from(60, 10),
+        ),
+        Column("etcd margin", _most(n.ETCD_FAILURE_TOLERANCE), steps=red_below(1)),
+        Column("Paused", _most(n.CLUSTER_PAUSED), words=looks.YES_IS_BAD),
+    ]
+
+
+def _upkeep() -> list[Column]:
+    """What waits for an operator, or will."""
+    return [
+        Column(
+            "Restarts pending",
+            f"sum by (scope) (max by (scope, member) ({series(n.MEMBER_PENDING_RESTART)}))",
+            steps=orange_from(1),
+        ),
+        Column(
+            "Leader since",
+            f"time() - max by (scope) ({series(n.LAST_LEADER_CHANGE)} > 0)",
+            unit="dtdurations",
+        ),
+        Column(
+            "Backup age",
+            f"time() - max by (scope) ({series(n.BACKUP_LAST_SUCCESS)} > 0)",
+            unit="dtdurations",
+            steps=red_from(26 * 3600),
+        ),
+        Column(
+            "Certificates left",
+            f"min by (scope) ({series(n.CERTIFICATE_NOT_AFTER)}) - time()",
+            unit="dtdurations",
+            steps=[(None, looks.RED), (2 * DAY, looks.ORANGE), (14 * DAY, looks.GREEN)],
+        ),
+        Column(
+            "Alerts",
+            'count by (scope) (ALERTS{alertstate="firing",severity=~"critical|warning"})',
+            steps=red_from(1),
+        ),
+    ]
 
 
 def _writable() -> Any:

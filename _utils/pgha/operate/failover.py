@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 
 from pgha.errors import RefusedError
-from pgha.operate.candidates import Candidate, choose, for_failover, leaders
+from pgha.operate.candidates import Candidate, Views, choose, for_failover, leaders
 from pgha.operate.operation import Operation, Outcome, require_confirmation
 from pgha.operate.standings import resume_forgotten, standings
+from pgha.topology import Node, Topology
 from pgha.verdict.findings import called
 
 
@@ -35,12 +36,7 @@ def fail_over(
     with operation.step("every node says how it stands"):
         views = standings(operation)
     told = resume_forgotten(operation, views)
-    alive = leaders(topology, views)
-    if alive:
-        names = " and ".join(called(node) for node in alive)
-        raise RefusedError(
-            f"{names} leads and is alive; to change the leader without a loss: postgres.switchover."
-        )
+    _refuse_alive(topology, views)
     chosen = choose(for_failover(topology, views), wanted)
     require_confirmation(operation, confirm, _loss(chosen))
     old = _old_leader(views)
@@ -49,17 +45,33 @@ def fail_over(
         plan = [f"Candidate {candidate.sentence}." for candidate in for_failover(topology, views)]
         return Outcome(changes, [*plan, f"{_loss(chosen)}.", *told])
     started = time.monotonic()
+    leader = _promote(operation, chosen.node)
+    changes["leader"]["new"] = leader
+    return Outcome(changes, [*_report(operation, leader, chosen, started), *told])
+
+
+def _refuse_alive(topology: Topology, views: Views) -> None:
+    alive = leaders(topology, views)
+    if alive:
+        names = " and ".join(called(node) for node in alive)
+        raise RefusedError(
+            f"{names} leads and is alive; to change the leader without a loss: postgres.switchover."
+        )
+
+
+def _promote(operation: Operation, node: Node) -> str:
+    """The leader's name afterwards: Patroni may have elected another one meanwhile."""
+    topology = operation.topology
     deadline = topology.ttl + topology.loop_wait + 30
-    with operation.step(f"{chosen.node.name} leads"):
-        leader = operation.ask_one(
-            chosen.node.host,
+    with operation.step(f"{node.name} leads"):
+        leader: str = operation.ask_one(
+            node.host,
             "patroni.failover",
-            target=chosen.node.name,
+            target=node.name,
             deadline=deadline,
             timeout_s=deadline + 60,
         )
-    changes["leader"]["new"] = leader
-    return Outcome(changes, [*_report(operation, leader, chosen, started), *told])
+    return leader
 
 
 def _loss(chosen: Candidate) -> str:
@@ -76,8 +88,7 @@ def _loss(chosen: Candidate) -> str:
     )
 
 
-def _old_leader(views: object) -> str | None:
-    assert isinstance(views, dict)
+def _old_leader(views: Views) -> str | None:
     return next((view["leader"] for view in views.values() if view and view.get("leader")), None)
 
 

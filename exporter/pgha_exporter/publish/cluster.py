@@ -7,7 +7,7 @@ from pgha_exporter.changes import ChangeCounts
 from pgha_exporter.facts import Facts
 from pgha_exporter.failover import SYNC_ROLES
 from pgha_exporter.lag import WalHistory
-from pgha_exporter.patroni import Cluster, Config, Member
+from pgha_exporter.patroni.model import Cluster, Config, Member
 from pgha_exporter.samples import Samples
 
 POLL_SKEW_S = 1.5

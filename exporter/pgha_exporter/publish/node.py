@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pgha_exporter import names
 from pgha_exporter.facts import Facts
-from pgha_exporter.patroni import Own
+from pgha_exporter.patroni.model import Own
 from pgha_exporter.postgres import PostgresFacts, Slot
 from pgha_exporter.samples import Samples
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pgha_exporter import names
 from pgha_exporter.exporter import VERSION, Collection
 from pgha_exporter.facts import Facts
-from pgha_exporter.patroni import Member
+from pgha_exporter.patroni.model import Member
 from pgha_exporter.publish.etcd import tolerance
 from pgha_exporter.settings import Settings
 from pgha_exporter.web.verdict import verdict

@@ -10,13 +10,8 @@ from typing import Any
 from pgha_exporter.etcd.collector import EtcdFacts
 from pgha_exporter.etcd.model import MemberStatus, Peer, Value
 from pgha_exporter.facts import Facts, Seen
-from pgha_exporter.patroni import (
-    Own,
-    PatroniFacts,
-    parse_cluster,
-    parse_config,
-    parse_own,
-)
+from pgha_exporter.patroni.model import Own, PatroniFacts
+from pgha_exporter.patroni.parse import parse_cluster, parse_config, parse_own
 from pgha_exporter.postgres import PostgresFacts, Slot, Slow
 from tests.unit.clients.servers import FakeServer, Route, recorded, serve
 

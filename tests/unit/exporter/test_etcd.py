@@ -20,10 +20,10 @@ from pgha_exporter.etcd.collector import Durations, MemberCollector
 from pgha_exporter.etcd.grpc_client import GrpcClient
 from pgha_exporter.etcd.http_client import HttpClient, _events
 from pgha_exporter.etcd.model import Client, Endpoint, Event, Value
+from pgha_exporter.etcd.sources import client_factory
 from pgha_exporter.etcd.watcher import Watcher
 from pgha_exporter.lag import WalHistory
 from pgha_exporter.settings import Settings
-from pgha_exporter.sources import client_factory
 from tests.unit.exporter.etcd_server import FakeEtcd, b64, fake_etcd, fake_gateway
 from tests.unit.exporter.support import until
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pgha_exporter.failover import judge
-from pgha_exporter.patroni import Cluster, Member, Own, parse_config
+from pgha_exporter.patroni.model import Cluster, Member, Own
+from pgha_exporter.patroni.parse import parse_config
 from tests.unit.clients.servers import recorded
 from tests.unit.exporter.support import own
 

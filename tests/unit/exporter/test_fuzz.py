@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.parser import text_string_to_metric_families
 
-from pgha_exporter import patroni
 from pgha_exporter.errors import SourceError
 from pgha_exporter.etcd import parse, wire
 from pgha_exporter.etcd.collector import Durations
@@ -24,7 +23,14 @@ from pgha_exporter.exporter import Collection
 from pgha_exporter.facts import Facts, Seen
 from pgha_exporter.lag import WalHistory
 from pgha_exporter.members import from_members
-from pgha_exporter.patroni import PatroniFacts
+from pgha_exporter.patroni.model import PatroniFacts
+from pgha_exporter.patroni.parse import (
+    parse_cluster,
+    parse_config,
+    parse_history,
+    parse_json,
+    parse_own,
+)
 from pgha_exporter.publish import cluster, etcd, node
 from pgha_exporter.samples import Samples
 from pgha_exporter.settings import Settings
@@ -90,11 +96,11 @@ def shown(facts: Facts) -> None:
 @given(answers(recorded("cluster")), answers(recorded("config")), answers(recorded("history")))
 def test_damaged_clusters_are_shown_or_refused(told: Any, config: Any, history: Any) -> None:
     with suppress(SourceError):
-        told = patroni.parse_json(json.dumps(told).encode())
+        told = parse_json(json.dumps(told).encode())
         facts = PatroniFacts(
-            patroni.parse_cluster(told),
-            patroni.parse_config(config),
-            patroni.parse_history(history),
+            parse_cluster(told),
+            parse_config(config),
+            parse_history(history),
         )
         shown(healthy(patroni=facts))
         shown(healthy(patroni=dataclasses.replace(facts, cluster=from_members(facts.cluster, {}))))
@@ -104,7 +110,7 @@ def test_damaged_clusters_are_shown_or_refused(told: Any, config: Any, history: 
 @given(answers(recorded("patroni_replica")), answers(recorded("patroni_leader")))
 def test_damaged_members_are_shown_or_refused(one: Any, other: Any) -> None:
     with suppress(SourceError):
-        own, leader = patroni.parse_own(one), patroni.parse_own(other)
+        own, leader = parse_own(one), parse_own(other)
         polled = {NAMES[0]: Seen(leader, NOW), NAMES[1]: Seen(own, NOW), NAMES[2]: Seen(own, NOW)}
         shown(healthy(own=own, polled=polled))
 
@@ -144,10 +150,10 @@ def test_damaged_bytes_of_etcd_are_shown_or_refused(at: int, byte: int, end: int
 @pytest.mark.parametrize("path", [("name",), ("role",), ("state",), ("timeline",), ("replay_lag",)])
 def test_what_has_once_cost_all_metrics(path: tuple[str, ...], junk: object) -> None:
     told = damaged(recorded("cluster"), ("members", 1, *path), junk)
-    shown(healthy(patroni=PatroniFacts(patroni.parse_cluster(told), None, 0.0)))
+    shown(healthy(patroni=PatroniFacts(parse_cluster(told), None, 0.0)))
     own = damaged(recorded("patroni_replica"), ("database_system_identifier",), junk)
     own = damaged(own, ("xlog", "replayed_location"), junk)
-    shown(healthy(own=patroni.parse_own(own), postgres=None))
+    shown(healthy(own=parse_own(own), postgres=None))
 
 
 HEADS = st.lists(

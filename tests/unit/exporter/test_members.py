@@ -12,7 +12,9 @@ import pytest
 from pgha_exporter.errors import SourceError
 from pgha_exporter.facts import Facts
 from pgha_exporter.members import from_members
-from pgha_exporter.patroni import Api, ClusterCollector, parse_cluster
+from pgha_exporter.patroni.api import Api
+from pgha_exporter.patroni.collector import ClusterCollector
+from pgha_exporter.patroni.parse import parse_cluster
 from pgha_exporter.publish.cluster import lag_bytes
 from tests.unit.clients.servers import FakeServer, recorded
 from tests.unit.exporter.support import NAMES, fake_patroni, healthy, leader_own, own, patroni_facts

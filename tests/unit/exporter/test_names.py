@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
+from pkgutil import iter_modules
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from pgha_exporter import names
 from pgha_exporter.names import METRICS, Metric
 from pgha_exporter.samples import Samples
+
+
+def test_every_metric_of_every_file_is_in_the_catalogue_once() -> None:
+    files = [
+        import_module(f"{names.__name__}.{file.name}") for file in iter_modules(names.__path__)
+    ]
+    declared = [
+        value.name for file in files for value in vars(file).values() if isinstance(value, Metric)
+    ]
+    assert sorted(declared) == sorted(METRICS)
 
 
 def test_names_and_units_follow_the_conventions_of_prometheus() -> None:

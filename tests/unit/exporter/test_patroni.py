@@ -16,9 +16,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgha_exporter import patroni
 from pgha_exporter.errors import SourceError
-from pgha_exporter.patroni import Api, ClusterCollector, OwnCollector
+from pgha_exporter.patroni import api
+from pgha_exporter.patroni.api import Api
+from pgha_exporter.patroni.collector import ClusterCollector, OwnCollector
+from pgha_exporter.patroni.parse import (
+    parse_cluster,
+    parse_config,
+    parse_history,
+    parse_json,
+    parse_own,
+)
 from tests.unit.clients.servers import (
     closed_port,
     dripping_server,
@@ -42,7 +50,7 @@ LIKELY = st.recursive(
 
 
 def test_a_cluster_is_read() -> None:
-    cluster = patroni.parse_cluster(recorded("cluster_replica_not_streaming"))
+    cluster = parse_cluster(recorded("cluster_replica_not_streaming"))
     assert cluster.leader is not None
     assert cluster.leader.name == "postgres-node-1"
     behind = cluster.member("postgres-node-2")
@@ -52,29 +60,29 @@ def test_a_cluster_is_read() -> None:
 
 
 def test_a_paused_cluster_and_a_pending_restart_are_seen() -> None:
-    cluster = patroni.parse_cluster(recorded("cluster_paused_pending_restart"))
+    cluster = parse_cluster(recorded("cluster_paused_pending_restart"))
     assert cluster.paused
     assert any(member.pending_restart for member in cluster.members)
-    assert patroni.parse_own(recorded("patroni_leader_pending_restart")).pending_restart_settings
+    assert parse_own(recorded("patroni_leader_pending_restart")).pending_restart_settings
 
 
 def test_lag_of_a_patroni_before_4_1_and_an_unknown_one() -> None:
     raw = {"members": [{"name": "a", "role": "replica", "lag": 5},
                        {"name": "b", "role": "replica", "lag": "unknown"}]}  # fmt: skip
-    first, second = patroni.parse_cluster(raw).members
+    first, second = parse_cluster(raw).members
     assert (first.receive_lag, first.replay_lag) == (5, None)
     assert (second.receive_lag, second.replay_lag) == (None, None)
 
 
 def test_a_scheduled_switchover_has_its_time() -> None:
     raw = {"members": [], "scheduled_switchover": {"at": "2026-11-24T07:00:00+00:00"}}
-    assert patroni.parse_cluster(raw).scheduled_switchover == 1795503600
+    assert parse_cluster(raw).scheduled_switchover == 1795503600
 
 
 def test_own_position_is_the_larger_one() -> None:
     raw = {**recorded("patroni_replica"), "xlog": {"received_location": 7, "replayed_location": 5}}
-    assert patroni.parse_own(raw).position == 7
-    assert patroni.parse_own({**raw, "xlog": {"location": 9}}).position == 9
+    assert parse_own(raw).position == 7
+    assert parse_own({**raw, "xlog": {"location": 9}}).position == 9
 
 
 @pytest.mark.parametrize(
@@ -89,19 +97,19 @@ def test_own_position_is_the_larger_one() -> None:
     ],
 )
 def test_synchronous_mode_in_all_its_spellings(mode: object, expected: str) -> None:
-    assert patroni.parse_config({"synchronous_mode": mode}).synchronous_mode == expected
+    assert parse_config({"synchronous_mode": mode}).synchronous_mode == expected
 
 
 def test_the_same_configuration_has_the_same_hash_in_any_order() -> None:
     config = recorded("config")
     turned = dict(reversed(config.items()))
-    assert patroni.parse_config(config).hash == patroni.parse_config(turned).hash
-    assert patroni.parse_config({**config, "ttl": 31}).hash != patroni.parse_config(config).hash
+    assert parse_config(config).hash == parse_config(turned).hash
+    assert parse_config({**config, "ttl": 31}).hash != parse_config(config).hash
 
 
 @pytest.mark.parametrize(
     "parse",
-    [patroni.parse_cluster, patroni.parse_config, patroni.parse_own, patroni.parse_history],
+    [parse_cluster, parse_config, parse_own, parse_history],
 )
 @settings(max_examples=15)
 @given(raw=LIKELY)
@@ -113,7 +121,7 @@ def test_nonsense_is_a_source_error(parse: Any, raw: Any) -> None:
 @given(st.binary())
 def test_no_json_is_a_source_error(content: bytes) -> None:
     with suppress(SourceError):
-        patroni.parse_json(content)
+        parse_json(content)
 
 
 def test_a_whole_answer() -> None:
@@ -146,7 +154,7 @@ def test_every_way_of_not_answering_has_its_reason(monkeypatch: pytest.MonkeyPat
     with closed_port() as url:
         assert reason(url) == "refused"
     with monkeypatch.context() as short, hung_server() as url:
-        short.setattr(patroni, "STEP_TIMEOUT_S", 0.05)
+        short.setattr(api, "STEP_TIMEOUT_S", 0.05)
         assert reason(url) == "timeout"
     with serve({"GET /patroni": (200, "<html>")}) as server:
         assert reason(server.url) == "protocol"
@@ -156,7 +164,7 @@ def test_every_way_of_not_answering_has_its_reason(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_answer_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patroni, "MAX_ANSWER", 1000)
+    monkeypatch.setattr(api, "MAX_ANSWER", 1000)
     with serve({"GET /patroni": (200, '"' + "a" * 5000 + '"')}) as server:
         assert reason(server.url) == "protocol"
 

@@ -12,9 +12,15 @@ from typing import Any
 
 import pytest
 
-from pgha_exporter import patroni
 from pgha_exporter.etcd import parse, wire
 from pgha_exporter.etcd.model import Peer
+from pgha_exporter.patroni.parse import (
+    parse_cluster,
+    parse_config,
+    parse_history,
+    parse_own,
+    unix_time,
+)
 
 RECORDED = Path(__file__).parent / "recorded"
 ETCD_ID = 13195394291058371180
@@ -30,7 +36,7 @@ def said(request: pytest.FixtureRequest) -> Any:
 
 
 def test_patroni_names_leader_and_replica(said: Any) -> None:
-    cluster = patroni.parse_cluster(said["cluster"])
+    cluster = parse_cluster(said["cluster"])
     assert [(m.name, m.role, m.state, m.timeline) for m in cluster.members] == [
         ("node1", "leader", "running", 3),
         ("node2", "replica", "streaming", 3),
@@ -40,7 +46,7 @@ def test_patroni_names_leader_and_replica(said: Any) -> None:
 
 
 def test_a_primary_is_one_whatever_its_patroni_calls_it(said: Any) -> None:
-    leader, replica = patroni.parse_own(said["leader"]), patroni.parse_own(said["replica"])
+    leader, replica = parse_own(said["leader"]), parse_own(said["replica"])
     assert leader.is_primary
     assert not replica.is_primary
     assert leader.location == replica.received == replica.replayed
@@ -49,13 +55,13 @@ def test_a_primary_is_one_whatever_its_patroni_calls_it(said: Any) -> None:
 
 
 def test_what_is_not_configured_has_patronis_defaults(said: Any) -> None:
-    config = patroni.parse_config(said["config"])
+    config = parse_config(said["config"])
     assert (config.ttl, config.loop_wait, config.retry_timeout) == (20, 2, 5)
     assert (config.maximum_lag, config.synchronous_mode) == (1048576, "off")
 
 
 def test_the_history_tells_the_last_change(said: Any) -> None:
-    assert patroni.parse_history(said["history"]) == patroni.unix_time(said["history"][-1][3]) > 0
+    assert parse_history(said["history"]) == unix_time(said["history"][-1][3]) > 0
 
 
 @pytest.mark.parametrize(("version", "full"), [("3.4", "3.4.23"), ("3.5", "3.5.16")])

@@ -1,0 +1,76 @@
+"""A source for each member of etcd, over gRPC or HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pgha_exporter.etcd.collector import Durations, EtcdFacts, MemberCollector
+from pgha_exporter.etcd.model import Client, Endpoint
+from pgha_exporter.settings import Settings
+from pgha_exporter.source import Source
+
+DEADLINE_S = 2.2
+
+
+def endpoints_of(settings: Settings) -> list[Endpoint]:
+    return [
+        Endpoint(
+            url,
+            settings.etcd_ca_file,
+            settings.etcd_cert_file,
+            settings.etcd_key_file,
+            settings.etcd_username,
+            settings.etcd_password_file,
+        )
+        for url in settings.etcd_endpoints
+    ]
+
+
+def client_factory(settings: Settings) -> Callable[[Endpoint], Client]:
+    """gRPC or HTTP; etcd3 is only imported, with its 15 MiB, when it is used."""
+
+    def over_http(endpoint: Endpoint) -> Client:
+        from pgha_exporter.etcd.http_client import HttpClient
+
+        return HttpClient(endpoint)
+
+    def over_grpc(endpoint: Endpoint) -> Client:
+        from pgha_exporter.etcd.grpc_client import GrpcClient
+
+        return GrpcClient(endpoint)
+
+    if settings.etcd_protocol == "auto":
+        return over_grpc if has_etcd3() else over_http
+    return over_grpc if settings.etcd_protocol == "grpc" else over_http
+
+
+def has_etcd3() -> bool:
+    """Whether etcd3 is installed."""
+    import importlib.util
+
+    return all(importlib.util.find_spec(name) for name in ("etcd3", "grpc"))
+
+
+def etcd_sources(
+    endpoints: list[Endpoint],
+    new_client: Callable[[Endpoint], Client],
+    leader_key: str,
+    durations: Durations,
+) -> dict[str, Source[EtcdFacts]]:
+    sources: dict[str, Source[EtcdFacts]] = {}
+
+    def source(endpoint: Endpoint) -> Source[EtcdFacts]:
+        def asks_lease() -> bool:
+            # One member is enough: the first that answered the last time.
+            answering = [url for url, other in sources.items() if other.status().up]
+            return not answering or answering[0] == endpoint.url
+
+        return Source(
+            f"etcd {endpoint.url}",
+            lambda: MemberCollector(endpoint, new_client, leader_key, durations, asks_lease),
+            DEADLINE_S,
+        )
+
+    for endpoint in endpoints:
+        sources[endpoint.url] = source(endpoint)
+    return sources
