@@ -132,6 +132,10 @@ test-fault: setup ## Slow fault scenarios on a lab of their own
 bench-switchover: setup ## Ten switchovers under 50 pooled clients, and the write gap on 5432
 	@$(PYTHON) -m tests.support.bench_switchover
 
+.PHONY: bench-exporter
+bench-exporter: setup ## Scrapes of the exporter beside postgres_exporter's and Patroni's own
+	@$(PYTHON) -m tests.support.bench_exporter
+
 ## Building
 .PHONY: images
 images: setup ## Build the images of what runs on servers

@@ -1,6 +1,7 @@
 """A second cluster on three of the servers: one etcd voter, one learner, one node without etcd.
 
 It comes up beside the first, with secrets of its own, and goes without a trace of the first.
+Another one grows from three nodes to four while an application writes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.lab import Lab, eventually
+from tests.support.rows import Writes
 
 NAME = "billing"
 HOSTNAME = "billing.postgres.test"
@@ -27,6 +29,7 @@ PORTS = {
     "etcd_peer_port": 12380,
 }
 MEMBERS = ("app-server-1", "app-server-2", "builder")
+GROWING = (*MEMBERS, "controller")
 
 
 def declaration(lab: Lab, members: Sequence[str] = MEMBERS) -> dict[str, Any]:
@@ -140,3 +143,37 @@ def _check_tools(lab: Lab) -> None:
     sql = "SELECT pg_is_in_recovery()"
     where = lab.check(client, "sh", "-c", f"PGHA_CLUSTER={NAME} psql -XAtqc '{sql}'")
     assert where.strip() in ("t", "f")
+
+
+@pytest.mark.fault
+def test_a_cluster_grows_while_it_is_written_to(cluster: Lab) -> None:
+    """Three nodes are three voters of etcd; the fourth is a learner."""
+    try:
+        with declared_to_all(cluster, declaration(cluster)):
+            grow(cluster, 3, voters=3, learners=0)
+            servers = [f"{short}.{cluster.domain}" for short in MEMBERS]
+            secrets = f"clusters/{NAME}/postgresql"
+            with (
+                Writes(cluster, servers, port=15432, secrets=secrets) as writes,
+                declared_to_all(cluster, declaration(cluster, GROWING)),
+            ):
+                grow(cluster, 4, voters=3, learners=1)
+            assert len(writes.acknowledged) > 500
+            assert writes.missing() == set()
+    finally:
+        with declared_to_all(cluster, declaration(cluster, GROWING)):
+            _remove(cluster, GROWING)
+
+
+def grow(lab: Lab, size: int, voters: int, learners: int) -> None:
+    """Deploy; the cluster is healthy at its new size and a second deploy changes nothing."""
+    done = deploy(lab)
+    assert done.code == 0, done.stdout + done.stderr
+    found = eventually(
+        lambda: (seen := status(lab, NAME))["healthy"] and seen,
+        deadline_s=60,
+        what=f"a healthy cluster of {size} nodes",
+    )
+    roles = [member["etcd"] for member in found["members"]]
+    assert (len(roles), found["etcd"]["voters"], roles.count("learner")) == (size, voters, learners)
+    assert deploy(lab).changes == {}

@@ -27,10 +27,14 @@ from tests.integration.test_h_backup import (
     writing,
 )
 from tests.integration.test_j_recover import (
+    CONTAINER_OF,
     destroy_etcd,
     docker,
+    has_all_rows,
     is_healthy,
     recover,
+    remove_disk,
+    servers_up,
 )
 from tests.support.lab import Deploy, Lab, eventually
 from tests.support.rows import Writes
@@ -212,3 +216,31 @@ def test_the_leader_dies_while_etcd_begins_anew(cluster: Lab) -> None:
         eventually(lambda: is_healthy(cluster), deadline_s=150, what="a healthy cluster")
     nothing_is_lost(writes)
     ends_healthy(cluster)
+
+
+@pytest.mark.fault
+def test_the_survivor_dies_before_another_holds_its_rows(cluster: Lab) -> None:
+    """The other copy is older; while the newest one is down it must not take the lead."""
+    gone = [f"{name}.{cluster.domain}" for name in ("app-server-1", "app-server-2")]
+    newest, behind = cluster.controller, f"builder.{cluster.domain}"
+    if leader(cluster) not in gone:
+        succeeded(orchestrate(cluster, "switchover", target_node=gone[0]))
+    cluster.check(behind, "sh", "-c", f"{CONTAINER_OF.format('patroni')} | xargs docker stop")
+    with Writes(cluster) as writes:
+        eventually(lambda: len(writes.acknowledged) > 50, deadline_s=60, what="50 rows")
+    eventually(lambda: has_all_rows(cluster, writes), deadline_s=30, what="all rows on node 3")
+    docker("kill", *gone)
+    run = Running(cluster, "recover_survivors", lost=gone, confirm=CLUSTER)
+    run.reaches(lambda: run.has_said("postgres-node-3 leads"), "that the survivor leads", 180)
+    kill_postgresql(cluster, newest)
+    ended = run.ends()
+    assert ended.code != 0, ended.stdout
+    assert "postgres-node-3" in ended.failure
+    succeeded(recover(cluster, "recover_survivors", lost=gone, confirm=CLUSTER))
+    survivors = [newest, behind]
+    assert Writes(cluster, survivors, acknowledged=writes.acknowledged).missing() == set()
+    for server in gone:
+        remove_disk(cluster, server)
+    servers_up(cluster)
+    ends_healthy(cluster)
+    assert writes.missing() == set()
