@@ -28,6 +28,8 @@ STATUS = f"/var/lib/pgha/{CLUSTER}/exporter/backup.json"
 MIB = 1024 * 1024
 Directory = pytest.TempPathFactory
 
+pytestmark = pytest.mark.fault
+
 
 @pytest.fixture(scope="module")
 def guarded(lab: Lab, first_deploy: Deploy) -> Lab:
@@ -109,7 +111,6 @@ def test_a_switchover_is_silent(guarded: Lab, tools: Path, tmp_path_factory: Dir
         assert "PghaLeaderChanged" in watch.seen("firing")
 
 
-@pytest.mark.fault
 def test_a_killed_leader(cluster: Lab, watch: Watch) -> None:
     with killed(cluster, cluster.leader(), "patroni"):
         watch.fires("PghaNoWritablePrimary", "PghaLeaderNotAnswering")
@@ -120,7 +121,6 @@ def test_a_killed_leader(cluster: Lab, watch: Watch) -> None:
     only(watch, "PghaNoWritablePrimary", "PghaLeaderNotAnswering", "PghaRouteWrong")
 
 
-@pytest.mark.fault
 def test_a_frozen_leader(cluster: Lab, watch: Watch) -> None:
     with frozen(cluster, cluster.leader()):
         watch.fires("PghaLeaderNotAnswering")
@@ -128,7 +128,6 @@ def test_a_frozen_leader(cluster: Lab, watch: Watch) -> None:
     only(watch, "PghaLeaderNotAnswering", "PghaNoWritablePrimary", "PghaRouteWrong")
 
 
-@pytest.mark.fault
 def test_a_frozen_replica(cluster: Lab, watch: Watch) -> None:
     with frozen(cluster, replicas(cluster)[0]):
         watch.fires("PghaSourceFailing")
@@ -136,7 +135,6 @@ def test_a_frozen_replica(cluster: Lab, watch: Watch) -> None:
     only(watch)
 
 
-@pytest.mark.fault
 def test_a_replica_whose_receiver_is_cut_silently(cluster: Lab, watch: Watch) -> None:
     leader, replica = cluster.leader(), replicas(cluster)[0]
     with Writes(cluster, cluster.controller, 5432, 1), cut(cluster, leader, replica):
@@ -164,7 +162,6 @@ def cut(lab: Lab, leader: str, replica: str) -> Iterator[None]:
             lab.check(replica, "iptables", "-D", *rule)
 
 
-@pytest.mark.fault
 def test_one_and_two_voters_of_etcd_gone(cluster: Lab, watch: Watch) -> None:
     leader = cluster.leader()
     voters = [server for server in etcd_voters(cluster) if server != leader]
@@ -188,7 +185,6 @@ def etcd_voters(lab: Lab) -> list[str]:
     return [host_of(lab, each["name"]) for each in listed["members"] if not each.get("isLearner")]
 
 
-@pytest.mark.fault
 def test_a_server_that_is_off(cluster: Lab, watch: Watch) -> None:
     server = next(each for each in replicas(cluster) if each != cluster.controller)
     subprocess.run(["docker", "kill", server], check=True, stdout=subprocess.DEVNULL)
@@ -201,7 +197,6 @@ def test_a_server_that_is_off(cluster: Lab, watch: Watch) -> None:
     only(watch, "PghaExporterDown", "PghaEtcdOneFailureFromQuorumLoss", "PghaRouteWrong")
 
 
-@pytest.mark.fault
 def test_an_old_backup_and_a_certificate_near_its_end(
     cluster: Lab, watch: Watch, tmp_path: Path
 ) -> None:
@@ -248,7 +243,6 @@ def replaced(lab: Lab, server: str, path: str, content: str) -> Iterator[None]:
         write(lab, server, path, before)
 
 
-@pytest.mark.fault
 def test_a_slot_that_holds_more_wal_than_it_may(cluster: Lab, watch: Watch) -> None:
     leader, replica = cluster.leader(), replicas(cluster)[-1]
     with killed(cluster, replica, "patroni"), limited(cluster, leader, "max_slot_wal_keep_size"):
