@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -73,7 +74,7 @@ def postgres_exporter(lab: Lab, server: str) -> Iterator[int]:
         f"exec /tmp/postgres_exporter --web.listen-address=127.0.0.1:{PORT} "
         ">/tmp/postgres_exporter.log 2>&1"
     )
-    lab.check(server, "sh", "-c", f"nohup sh -c {json.dumps(script)} >/dev/null 2>&1 &")
+    lab.check(server, "sh", "-c", f"nohup sh -c {shlex.quote(script)} >/dev/null 2>&1 &")
     try:
         answers = ("curl", "-fsS", f"http://127.0.0.1:{PORT}/metrics")
         eventually(
