@@ -65,6 +65,7 @@ def _ours(lab: Lab, server: str) -> Target:
 def postgres_exporter(lab: Lab, server: str) -> Iterator[int]:
     """Debian's prometheus-postgres-exporter with its defaults, as pgha_monitor; its pid."""
     program = subprocess.check_output([REPOSITORY / "tools/postgres-exporter"], text=True).strip()
+    lab.run(server, "pkill", "-f", "^/tmp/postgres_exporter ")  # Of a bench that was killed.
     subprocess.run(["docker", "cp", program, f"{server}:/tmp/postgres_exporter"], check=True)
     uri = f"127.0.0.1:5434/postgres?sslmode=verify-full&sslrootcert={FOLDER}/ca.crt"
     script = (
