@@ -10,6 +10,7 @@ from pgha.deploy.deployment import Deployment
 from pgha.deploy.fleet import Answer, values
 from pgha.errors import FailedError
 from pgha.recover import journal
+from pgha.render.compose import stack_name
 from pgha.roll.plan import settings_changes, stale_nodes, waiting
 
 ANSWER_TIMEOUT_S = 15
@@ -155,5 +156,10 @@ def _coolify_problems(deployment: Deployment, answer: Answer) -> list[str]:
     deployment.survey = answer.value
     deployment.pending = {
         name for name, stack in answer.value["stacks"].items() if stack.get("recreate_pending")
+    }
+    deployment.pending |= {
+        stack_name(deployment.topology, node, "patroni")
+        for node in deployment.topology.nodes
+        if deployment.limps(node, "patroni")
     }
     return list(answer.value["problems"])

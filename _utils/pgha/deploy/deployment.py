@@ -9,7 +9,7 @@ from typing import Any
 from pgha.deploy.fleet import values
 from pgha.errors import FailedError
 from pgha.operate.operation import Operation
-from pgha.render.compose import stack_name
+from pgha.render.compose import stack_containers, stack_name
 from pgha.topology import Node
 
 
@@ -40,9 +40,21 @@ class Deployment(Operation):
     keep: list[object] = field(default_factory=list)
 
     def is_live(self, node: Node, component: str) -> bool:
-        """Whether Docker on that server showed every container of the stack running."""
+        """Whether Docker on that server showed the stack running: all its containers.
+
+        Of Patroni's, Patroni itself: a start would recreate it too, which is for a roll to do.
+        """
+        wanted = ("patroni",) if component == "patroni" else stack_containers(component)
         states = self.live_states(node, component)
-        return bool(states) and all(state == "running" for state in states.values())
+        return all(states.get(service) == "running" for service in wanted)
+
+    def limps(self, node: Node, component: str) -> bool:
+        """Whether the stack runs, but one of its lesser containers does not."""
+        states = self.live_states(node, component)
+        wanted = stack_containers(component)
+        return self.is_live(node, component) and any(
+            states.get(service) != "running" for service in wanted
+        )
 
     def live_states(self, node: Node, component: str) -> Mapping[str, str]:
         """``{service: state}`` of a stack's containers when the servers were looked at."""

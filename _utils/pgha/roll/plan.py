@@ -53,14 +53,14 @@ def known_leader(deployment: Deployment) -> str | None:
 
 
 def outdated(deployment: Deployment, component: str) -> list[str]:
-    """Nodes whose stack runs from another text than the declared one."""
+    """Nodes whose stack runs from another text than the declared one, or without a container."""
     stacks = deployment.survey.get("stacks", {})
     return [
         node.name
         for node in deployment.topology.nodes_with(component)
         if deployment.is_live(node, component)
         and (seen := stacks.get(stack_name(deployment.topology, node, component)))
-        and (not seen["current"] or seen["recreate_pending"])
+        and (not seen["current"] or seen["recreate_pending"] or deployment.limps(node, component))
     ]
 
 

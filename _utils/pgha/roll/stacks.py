@@ -12,7 +12,7 @@ RECREATE_DEADLINE_S = 300
 
 
 def recreate(deployment: Deployment, node: Node, component: str) -> None:
-    """Have Coolify recreate a stack's containers and wait until new ones run.
+    """Have Coolify recreate a stack's containers, a lost one too, and wait until new ones run.
 
     Does nothing when somebody has recreated them in the meantime.
 
@@ -25,10 +25,11 @@ def recreate(deployment: Deployment, node: Node, component: str) -> None:
         "coolify.converge",
         components=[component],
         nodes=[node.name],
+        not_running=[name] if deployment.limps(node, component) else [],
         apply_changes=True,
         timeout_s=CONVERGE_TIMEOUT_S,
     )
-    if name in answer["recreated"]:
+    if name in (*answer["recreated"], *answer["started"]):
         deployment.ask_one(
             node.host,
             "postgres_node.wait_recreated",

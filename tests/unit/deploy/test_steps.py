@@ -156,13 +156,35 @@ def test_of_stopped_members_those_with_data_start_together(fleet: FakeFleet) -> 
     assert fleet.asked[0][2]["nodes"] == [node.name for node in CLUSTER.nodes[1:]]
 
 
-def test_stopped_stack_is_named_to_coolify_as_not_running(fleet: FakeFleet) -> None:
+@pytest.mark.parametrize("pgbouncer", [{"pgbouncer": "exited"}, {}])
+def test_stopped_stack_is_named_to_coolify_as_not_running(
+    fleet: FakeFleet, pgbouncer: dict[str, str]
+) -> None:
     run = run_of(fleet, live=True)
     node = CLUSTER.nodes[2]
     name = stack_name(CLUSTER, node, "router")
-    run.facts[node.host]["stacks"][name] = {"haproxy": "running", "pgbouncer": "exited"}
+    run.facts[node.host]["stacks"][name] = {"haproxy": "running", **pgbouncer}
     assert steps.run_routers(run) == {name: {"old": "not running", "new": "started"}}
     assert fleet.asked[0][2]["not_running"] == [name]
+
+
+@pytest.mark.parametrize(
+    ("states", "live", "limps"),
+    [
+        ({"patroni": "running", "restapi": "running"}, True, False),
+        ({"patroni": "running", "restapi": "exited"}, True, True),
+        ({"patroni": "running"}, True, True),
+        ({"restapi": "running"}, False, False),
+        ({}, False, False),
+    ],
+)
+def test_a_member_runs_when_its_patroni_does(
+    fleet: FakeFleet, states: dict[str, str], live: bool, limps: bool
+) -> None:
+    run = run_of(fleet, live=True)
+    node = CLUSTER.nodes[1]
+    run.facts[node.host]["stacks"][stack_name(CLUSTER, node, "patroni")] = states
+    assert (run.is_live(node, "patroni"), run.limps(node, "patroni")) == (live, limps)
 
 
 def test_exporter_of_an_older_text_is_recreated_at_once_and_nothing_stays_due(

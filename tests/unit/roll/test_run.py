@@ -39,6 +39,7 @@ class World:
         self.stuck: set[str] = set()
         self.etcd_down: set[str] = set()
         self.etcd_leader = NAMES[1]
+        self.converged: list[dict[str, Any]] = []
         self.fleet = FakeFleet(
             {
                 "patroni.config_rollout": self.rollout,
@@ -69,9 +70,10 @@ class World:
         return {"held_ms": 900} if keywords["hold"] else {}
 
     def converge(self, minion: str, **keywords: Any) -> dict[str, Any]:
+        self.converged.append(keywords)
         (component,), (node,) = keywords["components"], keywords["nodes"]
         self.reasons.pop(node, None)
-        return {"recreated": [name_of(node, component)]}
+        return {"recreated": [name_of(node, component)], "started": []}
 
     def etcd_status(self, minion: str, **_: Any) -> dict[str, Any]:
         name = CLUSTER.node(minion).name
@@ -210,6 +212,18 @@ def test_changed_text_of_patroni_is_recreated_leader_last(world: World) -> None:
         f"recreate patroni {first}",
     ]  # fmt: skip
     assert found.pending == set()
+
+
+def test_a_lost_container_beside_the_leaders_patroni_costs_no_client_an_error(
+    world: World,
+) -> None:
+    world.reasons = {}
+    name = name_of(NAMES[0], "patroni")
+    found = deployment(world, pending={name})
+    found.facts[HOST[NAMES[0]]]["stacks"][name] = {"patroni": "running"}
+    run.roll(found)
+    assert world.touched() == ["switch_over", f"recreate patroni {NAMES[0]}"]
+    assert [keywords["not_running"] for keywords in world.converged] == [[name]]
 
 
 def test_routers_are_recreated_and_proved_one_by_one(world: World) -> None:
