@@ -106,10 +106,10 @@ def stopped(lab: Lab) -> Iterator[None]:
     finally:
         for server, names in found.items():
             lab.check(server, "docker", "start", *names)
-            healthy = ("curl", "-fsk", f"https://{lab.address(server)}:8010/-/ready")
+            healthy = ("curl", "-fsk", f"https://{lab.address(server)}:8010/-/healthy")
             eventually(
                 lambda s=server, h=healthy: lab.run(s, *h).returncode == 0,
-                deadline_s=30, what=f"the exporter of {server} to be ready again",
+                deadline_s=30, what=f"the exporter of {server} to run again",
             )  # fmt: skip
 
 
