@@ -85,6 +85,12 @@ def test_patroni_objects_only_that_etcd_is_not_there(mount):
     assert len(problems) == 3
 
 
+def test_patronis_answers_do_not_wait_for_an_acknowledgement(mount):
+    ask = "from patroni.api import RestApiHandler as R; print(R.disable_nagle_algorithm)"
+    done = _run(topology().images.patroni, mount("patroni"), "/opt/patroni/bin/python", "-c", ask)
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
+
+
 def test_pgbouncer_starts_and_knows_every_setting(mount):
     image = topology().images.router
     done = _run(image, mount("router"), "timeout", "2", "pgbouncer", "/etc/pgha/pgbouncer.ini")
