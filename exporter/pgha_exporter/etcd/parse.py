@@ -47,6 +47,20 @@ def _peer(fields: wire.Fields) -> Peer:
     )
 
 
+def values(fields: wire.Fields) -> tuple[Value, ...]:
+    """A RangeResponse."""
+    return tuple(
+        Value(wire.text(kv, 1), wire.text(kv, 5), wire.number(kv, 6))
+        for kv in map(wire.read, wire.blobs(fields, 2))
+    )
+
+
+def ttl(fields: wire.Fields) -> float | None:
+    """Seconds of a LeaseTimeToLiveResponse; None for a lease that is gone, which is -1 there."""
+    seconds = wire.number(fields, 3)
+    return float(seconds) if seconds < 2**63 else None
+
+
 def json_status(raw: Any) -> MemberStatus:
     """The gateway's StatusResponse; it writes 64-bit numbers as text and omits zeros."""
     raft_index = _int(raw, "raftIndex")
