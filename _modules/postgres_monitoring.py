@@ -1,4 +1,4 @@
-"""Prometheus and the Alertmanager on the controller: what they should be, and how they are.
+"""Prometheus, the Alertmanager and Grafana on the controller: what they should be, how they are.
 
 Loaded on every minion; of use on the controller, whose pillar holds the exporters' password.
 """
@@ -6,9 +6,13 @@ Loaded on every minion; of use on the controller, whose pillar holds the exporte
 from __future__ import annotations
 
 try:
+    from pgha.errors import PghaError
     from pgha.node import facts
     from pgha.node.docker import Docker
+    from pgha.node.images import fetch as _fetch
     from pgha.prometheus import api
+    from pgha.prometheus import grafana as grafana_api
+    from pgha.render import grafana as rendered
     from pgha.render import monitoring, places
     from pgha.topology import Topology
     from pgha_minion.errors import operator_errors as _operator_errors
@@ -19,6 +23,9 @@ except ImportError as error:
 
 __virtualname__ = "postgres_monitoring"
 
+PULL_S = 300
+"""Grafana's image is some 150 MB."""
+
 
 def __virtual__():
     if MISSING:
@@ -26,10 +33,11 @@ def __virtual__():
     return __virtualname__
 
 
-def stack(address="127.0.0.1", cluster=None):
+def stack(address="127.0.0.1", grafana=False, cluster=None):
     """
     Return the stack as Coolify should hold it: ``name``, ``server``, ``compose``, and
-    ``directory``, where its configuration lies on the controller.
+    ``directory`` and ``dashboards``, where its configuration and Grafana's dashboards lie on the
+    controller.
 
     CLI Example:
 
@@ -38,21 +46,51 @@ def stack(address="127.0.0.1", cluster=None):
         salt controller.lan postgres_monitoring.stack
 
     address
-        The address that Prometheus' pages are served on. Defaults to the loopback.
+        The address that the pages are served on. Defaults to the loopback.
+    grafana
+        Whether Grafana is part of it. Defaults to False.
     """
     with _operator_errors():
         topology = Topology.from_pillar(__pillar__, cluster)
         return {
             "name": monitoring.stack_name(topology),
             "server": _address(topology),
-            "compose": monitoring.compose(topology, address),
+            "compose": monitoring.compose(topology, address, with_grafana=grafana),
             "directory": places.config_directory(topology, monitoring.COMPONENT),
+            "dashboards": f"{rendered.directory(topology)}/dashboards",
         }
+
+
+def offer_grafana(fetch=True, cluster=None):
+    """
+    Return whether this server has Grafana's image: ``image``, ``available``, ``why`` (why not).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt controller.lan postgres_monitoring.offer_grafana
+
+    fetch
+        Load or pull the image when it is not here. Defaults to True.
+    """
+    with _operator_errors():
+        image = Topology.from_pillar(__pillar__, cluster).images.grafana
+        docker = Docker()
+        why = "" if docker.image_ids([image])[image] else "it is not on the server"
+        if why and fetch:
+            try:
+                _fetch(docker, image, timeout_s=PULL_S)
+                why = ""
+            except PghaError as error:
+                why = str(error)
+        return {"image": image, "available": not why, "why": why}
 
 
 def reload(cluster=None):
     """
-    Make a running Prometheus read its configuration and rules again; returns the containers told.
+    Make a running Prometheus read its configuration and rules again, and a running Grafana start
+    again, which reads its own at the start only; returns the containers told.
 
     CLI Example:
 
@@ -63,16 +101,19 @@ def reload(cluster=None):
     with _operator_errors():
         wanted = facts.slug(monitoring.stack_name(Topology.from_pillar(__pillar__, cluster)))
         docker = Docker()
-        running = [
-            container.name
+        running = {
+            container.service: container.name
             for container in docker.containers()
-            if container.service == "prometheus"
+            if container.service in ("prometheus", rendered.SERVICE)
             and container.stack == wanted
             and container.is_running
-        ]
-        for name in running:
-            docker.signal(name, "HUP")
-        return running
+        }
+        for service, name in running.items():
+            if service == "prometheus":
+                docker.signal(name, "HUP")
+            else:
+                docker.restart(name)
+        return sorted(running.values())
 
 
 def status(address="127.0.0.1", cluster=None):
@@ -97,9 +138,10 @@ def status(address="127.0.0.1", cluster=None):
         return api.status(monitoring.pages_url(address), watched)
 
 
-def wait_ready(address="127.0.0.1", deadline=60, cluster=None):
+def wait_ready(address="127.0.0.1", deadline=60, grafana=False, cluster=None):
     """
-    Wait until Prometheus evaluates its rules and its Alertmanager is ready; returns its ``status``.
+    Wait until Prometheus evaluates its rules and its Alertmanager is ready, and Grafana where it is
+    part of the stack; returns Prometheus' ``status``.
 
     CLI Example:
 
@@ -111,6 +153,8 @@ def wait_ready(address="127.0.0.1", deadline=60, cluster=None):
         The address that Prometheus' pages are served on. Defaults to the loopback.
     deadline
         Seconds. Defaults to 60.
+    grafana
+        Whether Grafana is part of it. Defaults to False.
     cluster
         Name of the cluster. Defaults to the only one.
     """
@@ -118,7 +162,11 @@ def wait_ready(address="127.0.0.1", deadline=60, cluster=None):
         watched = Topology.from_pillar(__pillar__, cluster).cluster
         url = monitoring.pages_url(address)
         told = f"http://{monitoring.LOOPBACK}:{monitoring.ALERTMANAGER_PORT}"
-        return api.wait_ready(url, watched, told, deadline_s=float(deadline))
+        found = api.wait_ready(url, watched, told, deadline_s=float(deadline))
+        if grafana:
+            shown = monitoring.pages_url(address, rendered.PORT)
+            grafana_api.wait_healthy(shown, deadline_s=float(deadline))
+        return found
 
 
 def _address(topology):

@@ -5,7 +5,7 @@
 | a node of the cluster        | CA certificate, its own certificates and keys, the passwords    |
 |                              | that run the cluster, the verifiers of the PostgreSQL roles     |
 | the controller               | the Coolify token; for Prometheus the CA certificate and the    |
-|                              | password of the exporters                                       |
+|                              | password of the exporters; Grafana's administrator's password   |
 | any other                    | nothing                                                         |
 
 The application's password goes to no minion, and the one that Prometheus asks the exporters with
@@ -43,7 +43,7 @@ def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[
         ``ca_crt`` (PEM), ``node`` ({component: {"crt", "key"}}, PEM), ``passwords`` ({name: text}),
         ``verifiers`` ({role: SCRAM text}), ``web_hashes`` ({name: bcrypt text}); for the controller
         ``coolify_token``, left out while the operator has not written it, and ``monitoring``
-        (``ca_crt`` and the exporters' ``password``).
+        (``ca_crt``, the exporters' ``password``, Grafana's ``grafana_password``).
 
     Raises:
         DamagedStateError: a file of the state directory cannot be used.
@@ -63,10 +63,14 @@ def secrets_for(minion_id: str, topology: Topology, store: SecretStore) -> dict[
 
 
 def _monitoring_secrets(store: SecretStore) -> dict[str, str]:
-    return {
+    secrets = {
         "ca_crt": Pki(store.root / "pki").ca_certificate(),
         "password": store.read("exporter"),
     }
+    # Secrets that are older than Grafana's part get its password from the next deploy.
+    with suppress(NotFoundError):
+        secrets["grafana_password"] = store.read("grafana")
+    return secrets
 
 
 def _node_secrets(minion_id: str, topology: Topology, store: SecretStore) -> dict[str, Any]:

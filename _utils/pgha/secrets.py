@@ -30,7 +30,7 @@ SCRAM_ITERATIONS = 4096
 """PostgreSQL's default, scram_iterations; RFC 7677 section 4 asks for at least 4096."""
 
 POSTGRESQL_ROLES = ("superuser", "replicator", "rewind", "monitor", "pgbouncer", "app")
-PASSWORDS = (*POSTGRESQL_ROLES, "restapi", "exporter")
+PASSWORDS = (*POSTGRESQL_ROLES, "restapi", "exporter", "grafana")
 
 _ALPHABET = string.ascii_letters + string.digits
 # What an operator may put in place of a generated password: nothing that a configuration file, a

@@ -1,9 +1,18 @@
-# What the controller has for Prometheus and the Alertmanager, and what Coolify runs of them.
-# Applied by postgres.monitoring, which waits for the result.
+# What the controller has for Prometheus, the Alertmanager and Grafana, and what Coolify runs of
+# them. Applied by postgres.monitoring, which waits for the result and says whether Grafana is there.
 {% set cluster = salt['pillar.get']('cluster', none) %}
-{% set stack = salt['postgres_monitoring.stack'](salt['pillar.get']('address', '127.0.0.1'), cluster=cluster) %}
+{% set address = salt['pillar.get']('address', '127.0.0.1') %}
+{% set grafana = salt['pillar.get']('grafana', false) %}
+{% set stack = salt['postgres_monitoring.stack'](address, grafana=grafana, cluster=cluster) %}
+{% if grafana %}
+include:
+  - postgres.monitoring_grafana
+{% endif %}
+
 Prometheus has its directories, configuration and image:
   postgres_monitoring_server.configured:
+    - address: {{ address | json }}
+    - grafana: {{ grafana | json }}
     - cluster: {{ cluster | json }}
 
 Prometheus has the alert rules of this version and no other:

@@ -61,6 +61,8 @@ DEFAULT_IMAGES: dict[str, str] = {
     "patroni": "pgha/patroni:{version}-4.1.5-1",
     "router": "pgha/router:3.0-1.24-1",
     "exporter": "pgha/exporter:0.1.0-1",
+    "monitoring": "pgha/monitoring:2.53-2",
+    "grafana": "grafana/grafana:11.6.0",
 }
 """Component -> image; ``{version}`` is postgresql_version, which the patroni image contains."""
 

@@ -34,6 +34,8 @@ class Images:
     patroni: str
     router: str
     exporter: str
+    monitoring: str
+    grafana: str
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,9 @@ class Docker:
         """Load an image archive written by ``docker save`` (gzip accepted by Docker itself)."""
         self._call("load", "--quiet", "--input", str(tar), timeout_s=300)
 
-    def pull(self, reference: str) -> None:
+    def pull(self, reference: str, timeout_s: float = 600) -> None:
         """Pull an image; bounded to ten minutes, the limit after which Coolify gives up too."""
-        self._call("pull", "--quiet", reference, timeout_s=600)
+        self._call("pull", "--quiet", reference, timeout_s=timeout_s)
 
     def networks(self) -> dict[str, list[str]]:
         """Map the name of each bridge network to its subnets."""

@@ -1,4 +1,4 @@
-"""The monitoring stack on the controller: Prometheus and the Alertmanager of one cluster.
+"""The monitoring stack on the controller: Prometheus, the Alertmanager and Grafana of one cluster.
 
 Files lie in ``/etc/pgha/<cluster>/monitoring`` as `pgha.render.prometheus` lays them out, data in
 ``/var/lib/pgha/<cluster>/monitoring``. The rules and alertmanager.yml are files of the served tree
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pgha.errors import NotFoundError
-from pgha.render import prometheus
+from pgha.render import grafana, prometheus
 from pgha.render.compose_text import Value, compose_text
 from pgha.render.entities import ManagedDirectory, ManagedFile
 from pgha.render.places import (
@@ -27,7 +27,6 @@ from pgha.render.places import (
 from pgha.topology import Topology
 
 COMPONENT = "monitoring"
-IMAGE = "pgha/monitoring:2.53-2"
 PROMETHEUS_PORT = 9090
 ALERTMANAGER_PORT = 9093
 LOOPBACK = "127.0.0.1"
@@ -42,7 +41,7 @@ def stack_name(topology: Topology) -> str:
     return f"{topology.cluster}-{COMPONENT}"
 
 
-def directories(topology: Topology) -> list[ManagedDirectory]:
+def directories(topology: Topology, *, with_grafana: bool = False) -> list[ManagedDirectory]:
     """Every directory of the stack on the controller, parents first."""
     own = config_directory(topology, COMPONENT)
     data = data_directory(topology, COMPONENT)
@@ -53,13 +52,21 @@ def directories(topology: Topology) -> list[ManagedDirectory]:
         _open(f"{DATA_ROOT}/{topology.cluster}"),
         _open(data),
         *(ManagedDirectory(f"{data}/{part}", 0o700, MONITORING, MONITORING) for part in _DATA),
+        *(grafana.directories(topology) if with_grafana else []),
     ]
 
 
-def files(topology: Topology, secrets: Mapping[str, Any]) -> list[ManagedFile]:
-    """Prometheus' files.
+def files(
+    topology: Topology,
+    secrets: Mapping[str, Any],
+    address: str = LOOPBACK,
+    *,
+    with_grafana: bool = False,
+) -> list[ManagedFile]:
+    """Prometheus' files, and Grafana's.
 
     Args:
+        address: as for `compose`.
         secrets: what `pgha.roles.secrets_for` hands to the controller, under the key ``pgha``.
 
     Raises:
@@ -81,6 +88,7 @@ def files(topology: Topology, secrets: Mapping[str, Any]) -> list[ManagedFile]:
         ),
         _file(f"{own}/targets/{topology.cluster}.json", prometheus.targets(topology)),
         _file(f"{own}/prometheus.yml", configuration(topology)),
+        *(grafana.files(topology, secrets, address, pages_url(address)) if with_grafana else []),
     ]  # fmt: skip
 
 
@@ -91,46 +99,58 @@ def configuration(topology: Topology) -> str:
     )
 
 
-def compose(topology: Topology, address: str = LOOPBACK) -> str:
+def compose(topology: Topology, address: str = LOOPBACK, *, with_grafana: bool = False) -> str:
     """The compose text of the stack.
 
     Args:
-        address: the controller's address that Prometheus' pages are served on. They have no
-            password, so the default is its loopback; the Alertmanager is always there.
+        address: the controller's address that Prometheus' and Grafana's pages are served on. Those
+            of Prometheus have no password, so the default is the loopback; the Alertmanager is
+            always there.
+        with_grafana: whether the controller has its image.
     """
-    return compose_text(
-        {
-            "services": {
-                "prometheus": _service(
-                    topology,
-                    "prometheus",
-                    [
-                        "prometheus",
-                        f"--config.file={IN_CONTAINER}/prometheus.yml",
-                        f"--storage.tsdb.path={_DATA['prometheus']}",
-                        f"--storage.tsdb.retention.time={RETENTION}",
-                        f"--web.listen-address={_bracketed(address)}:{PROMETHEUS_PORT}",
-                    ],
-                ),
-                "alertmanager": _service(
-                    topology,
-                    "alertmanager",
-                    [
-                        "prometheus-alertmanager",
-                        f"--config.file={IN_CONTAINER}/alertmanager.yml",
-                        f"--storage.path={_DATA['alertmanager']}",
-                        f"--web.listen-address={LOOPBACK}:{ALERTMANAGER_PORT}",
-                        "--cluster.listen-address=",
-                    ],
-                ),
-            }
-        }
-    )
+    services = {
+        "prometheus": _prometheus(topology, address),
+        "alertmanager": _alertmanager(topology),
+    }
+    if with_grafana:
+        services[grafana.SERVICE] = _grafana(topology)
+    return compose_text({"services": dict(services)})
 
 
-def pages_url(address: str) -> str:
-    """Where Prometheus' pages are, without a trailing slash."""
-    return f"http://{_bracketed(address)}:{PROMETHEUS_PORT}"
+def _prometheus(topology: Topology, address: str) -> dict[str, Value]:
+    command: list[Value] = [
+        "prometheus",
+        f"--config.file={IN_CONTAINER}/prometheus.yml",
+        f"--storage.tsdb.path={_DATA['prometheus']}",
+        f"--storage.tsdb.retention.time={RETENTION}",
+        f"--web.listen-address={_bracketed(address)}:{PROMETHEUS_PORT}",
+    ]
+    return _service(topology, "prometheus", command)
+
+
+def _alertmanager(topology: Topology) -> dict[str, Value]:
+    command: list[Value] = [
+        "prometheus-alertmanager",
+        f"--config.file={IN_CONTAINER}/alertmanager.yml",
+        f"--storage.path={_DATA['alertmanager']}",
+        f"--web.listen-address={LOOPBACK}:{ALERTMANAGER_PORT}",
+        "--cluster.listen-address=",
+    ]
+    return _service(topology, "alertmanager", command)
+
+
+def _grafana(topology: Topology) -> dict[str, Value]:
+    """Its image is somebody else's: it starts as it likes and may write its own folders."""
+    volumes = grafana.mounts(topology)
+    own: dict[str, Value] = {"image": topology.images.grafana, "volumes": volumes}
+    common = _common(topology)
+    del common["read_only"]
+    return {**common, **own}
+
+
+def pages_url(address: str, port: int = PROMETHEUS_PORT) -> str:
+    """Where Prometheus' pages are, or Grafana's by its port, without a trailing slash."""
+    return f"http://{_bracketed(address)}:{port}"
 
 
 def _bracketed(address: str) -> str:
@@ -139,20 +159,26 @@ def _bracketed(address: str) -> str:
 
 def _service(topology: Topology, part: str, command: list[Value]) -> dict[str, Value]:
     return {
-        "image": IMAGE,
+        **_common(topology),
+        "command": command,
+        "volumes": [
+            f"{config_directory(topology, COMPONENT)}:{IN_CONTAINER}:ro",
+            f"{data_directory(topology, COMPONENT)}/{part}:{_DATA[part]}:rw",
+        ],
+    }
+
+
+def _common(topology: Topology) -> dict[str, Value]:
+    return {
+        "image": topology.images.monitoring,
         "pull_policy": "never",
         "user": f"{MONITORING}:{MONITORING}",
-        "command": command,
         "network_mode": "host",
         "restart": "unless-stopped",
         "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "stop_grace_period": "30s",
-        "volumes": [
-            f"{config_directory(topology, COMPONENT)}:{IN_CONTAINER}:ro",
-            f"{data_directory(topology, COMPONENT)}/{part}:{_DATA[part]}:rw",
-        ],
         "logging": {"driver": "json-file", "options": {"max-size": "20m", "max-file": "5"}},
         "labels": {"pgha.cluster": topology.cluster, "pgha.component": COMPONENT},
     }

@@ -104,9 +104,20 @@ def test_a_controller_that_is_no_node_sees_the_token_and_what_prometheus_needs(
             "monitoring": {
                 "ca_crt": (store.root / "pki/ca.crt").read_text(),
                 "password": store.read("exporter"),
+                "grafana_password": store.read("grafana"),
             },
         }
     }
+
+
+def test_secrets_that_are_older_than_grafana_serve_prometheus_all_the_same(
+    store: SecretStore, topology: Topology
+) -> None:
+    (store.root / "postgresql/grafana_password.txt").unlink()
+
+    seen = secrets_for(topology.coolify.controller, topology, store)["pgha"]["monitoring"]
+
+    assert set(seen) == {"ca_crt", "password"}
 
 
 def test_only_the_controller_sees_the_exporters_password(

@@ -42,12 +42,12 @@ def password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, docker: Any) -> Pa
     own = tmp_path / "monitoring"
     path = own / "password.txt"
     monkeypatch.setattr(
-        state.monitoring, "directories", lambda _: [ManagedDirectory(str(own), 0o755, *ME)]
+        state.monitoring, "directories", lambda *_, **__: [ManagedDirectory(str(own), 0o755, *ME)]
     )
     monkeypatch.setattr(
         state.monitoring,
         "files",
-        lambda *_: [ManagedFile(str(path), "s3cret", 0o400, *ME, True, "monitoring")],
+        lambda *_, **__: [ManagedFile(str(path), "s3cret", 0o400, *ME, True, "monitoring")],
     )
     return path
 
@@ -75,7 +75,7 @@ def test_what_is_as_declared_is_left_alone(password: Path) -> None:
 def test_a_missing_image_is_fetched(password: Path, docker: Any, testmode: bool) -> None:
     present: list[str] = []
     docker.image_ids.side_effect = lambda names: dict.fromkeys(names, present[0:1] or None)
-    docker.pull.side_effect = present.append
+    docker.pull.side_effect = lambda name, **_: present.append(name)
 
     ret = state.configured("x")
 
@@ -84,7 +84,7 @@ def test_a_missing_image_is_fetched(password: Path, docker: Any, testmode: bool)
 
 
 def test_a_controller_without_secrets_is_told_what_to_do(docker: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(state.files, "directory_changes", lambda _: [])
+    monkeypatch.setattr(state.files, "directory_changes", lambda *_: [])
 
     ret = state.configured("x")
 

@@ -97,5 +97,5 @@ def test_the_image_is_the_one_that_is_built():
         line.split("=")[1] for line in versions.splitlines() if "PROMETHEUS_VERSION=" in line
     )
 
-    assert f"pgha/monitoring:{release}-2" == monitoring.IMAGE
+    assert f"pgha/monitoring:{release}-2" == CLUSTER.images.monitoring
     assert '[monitoring]="pgha/monitoring:$PROMETHEUS_VERSION-2"' in versions
