@@ -14,9 +14,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pgha.errors import NotFoundError, RefusedError, TimedOutError, UnreachableError
+from pgha.errors import (
+    FailedError,
+    NotFoundError,
+    PghaError,
+    RefusedError,
+    TimedOutError,
+    UnreachableError,
+)
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+ATTEMPTS = 3
+_END = "\npgha: this is the end\n"
+_MARKED = f"\"$@\"; status=$?; printf '%s' '{_END}'; exit $status"
 STACK_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 RESOURCE_LABEL = "coolify.resourceName"
@@ -100,12 +110,33 @@ class Docker:
     def run_tool(
         self, image: str, directory: str, mounted_at: str, *command: str, timeout_s: float = 120
     ) -> str:
-        """Run a command of an image that can only read one directory; its standard output."""
-        return self._call(
+        """Run a command of an image that can only read one directory; its standard output.
+
+        A busy Docker may not start a container, or lose what one prints that ends at once (both
+        seen with 20.10; the latter with exit status 0), so the end is marked, and looked for.
+
+        Raises:
+            FailedError: the output is incomplete, three times.
+            RefusedError: the command failed, three times.
+        """
+        arguments = (
             "run", "--rm", "--pull", "never", "--network", "none", "--read-only",
             "--cap-drop", "ALL", "--volume", f"{directory}:{mounted_at}:ro",
-            "--entrypoint", command[0], image, *command[1:], timeout_s=timeout_s,
+            "--entrypoint", "sh", image, "-c", _MARKED, "sh", *command,
         )  # fmt: skip
+        problem: PghaError = FailedError(
+            f"docker run lost what a tool of {image} printed; see `journalctl -u docker` on this "
+            "server and run again"
+        )
+        for _ in range(ATTEMPTS):
+            try:
+                output = self._call(*arguments, timeout_s=timeout_s)
+            except RefusedError as error:
+                problem = error
+                continue
+            if output.endswith(_END):
+                return output.removesuffix(_END)
+        raise problem
 
     def started_at(self, container: str) -> float:
         """When a container was last started, in seconds since the epoch."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pgha.errors import NotFoundError, RefusedError, TimedOutError, UnreachableError
+from pgha.errors import FailedError, NotFoundError, RefusedError, TimedOutError, UnreachableError
 from pgha.node.docker import Docker
 
 
@@ -87,3 +87,33 @@ def test_a_signal_does_not_make_docker_think_that_somebody_stopped_the_container
 
     Docker(run=run).signal("patroni-1", "HUP")
     assert commands == [["docker", "exec", "patroni-1", "sh", "-c", "kill -HUP 1"]]
+
+
+def shell(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+    """The shell's part of `docker run`, for real."""
+    own = command[command.index("image") + 1 :]
+    return subprocess.run(["/bin/sh", *own], capture_output=True, text=True, check=False)
+
+
+def test_a_tools_output_is_whole_and_its_failure_is_one() -> None:
+    docker = Docker(run=shell)
+
+    assert docker.run_tool("image", "/data", "/x", "printf", "a\\nb") == "a\nb"
+    assert docker.run_tool("image", "/data", "/x", "true") == ""
+    with pytest.raises(RefusedError, match="docker run failed"):
+        docker.run_tool("image", "/data", "/x", "false")
+
+
+@pytest.mark.parametrize("first", [(0, ""), (125, "")])
+def test_output_that_docker_lost_is_asked_for_again(first: tuple[int, str]) -> None:
+    answers = [subprocess.CompletedProcess([], first[0], first[1], "runc create failed")]
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        return answers.pop() if answers else shell(command)
+
+    assert Docker(run=run).run_tool("image", "/data", "/x", "echo", "control") == "control\n"
+
+
+def test_output_that_is_lost_every_time_is_not_taken_for_nothing() -> None:
+    with pytest.raises(FailedError, match="lost what a tool of image printed"):
+        docker_that("Database system id").run_tool("image", "/data", "/x", "pg_controldata")
