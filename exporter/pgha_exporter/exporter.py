@@ -132,7 +132,7 @@ class Exporter:
         if patroni:
             sources.peers.follow(patroni.cluster, until)
         if postgres:
-            self._identifier = postgres.system_identifier
+            self._know(postgres.system_identifier)
             if postgres.writable and postgres.current is not None:
                 self._history.add(time.monotonic(), postgres.current)
         polled = sources.peers.seen()
@@ -152,6 +152,11 @@ class Exporter:
         if facts.has_quorum:
             self._changes.polled(facts.leader, facts.now, time.time())
         return facts
+
+    def _know(self, identifier: str) -> None:
+        if self._identifier not in ("", identifier):  # restored: another database system
+            self._history.forget()
+        self._identifier = identifier
 
     def _publish(self, samples: Samples, facts: Facts, statuses: dict[str, Status]) -> None:
         rest.build(samples, VERSION)

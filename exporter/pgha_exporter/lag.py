@@ -40,6 +40,11 @@ class WalHistory:
                     return
             self._seen.append((now, lsn))
 
+    def forget(self) -> None:
+        """Another cluster is here now: its positions begin anew, and lower ones may follow."""
+        with self._lock:
+            self._seen.clear()
+
     def seconds_behind(self, replayed: int, at: float, now: float | None = None) -> float | None:
         """The lag of a member whose replay position was seen at ``at``.
 

@@ -15,6 +15,15 @@ from pgha_exporter.lag import KEPT, WalHistory
 PREFIX = "/service/main/"
 
 
+def test_another_database_system_begins_with_positions_of_its_own() -> None:
+    wal = history((1, 1000), (2, 9000))
+    wal.forget()
+    wal.add(3, 500)
+    assert wal.seconds_behind(500, at=4) == 0
+    wal.add(10, 600)
+    assert wal.seconds_behind(500, at=12) == 2
+
+
 def history(*seen: tuple[float, int]) -> WalHistory:
     found = WalHistory()
     for at, lsn in seen:
