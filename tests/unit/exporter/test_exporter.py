@@ -386,3 +386,13 @@ def test_no_secret_is_published_or_logged(tmp_path: Path, caplog: pytest.LogCapt
     with running(postgres_password_file=str(secret)) as exporter:
         text = exporter.metrics("")[0].decode()
     assert "never-to-be-seen" not in text + caplog.text
+
+
+def test_positions_of_a_replaced_database_system_are_forgotten() -> None:
+    with running() as exporter:
+        exporter._history.add(1.0, 9000)
+        for identifier in ("7001", "7001"):
+            exporter._know(identifier)
+        assert exporter._history.newest == 9000
+        exporter._know("7002")
+        assert exporter._history.newest is None
