@@ -25,8 +25,9 @@ from pgha.errors import (
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ATTEMPTS = 3
-_END = "\npgha: this is the end\n"
-_MARKED = f"\"$@\"; status=$?; printf '%s' '{_END}'; exit $status"
+END = "\npgha: this is the end\n"
+"""What `run_tool` looks for at the end of a tool's output."""
+_MARKED = f"\"$@\"; status=$?; printf '%s' '{END}'; exit $status"
 STACK_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 RESOURCE_LABEL = "coolify.resourceName"
@@ -134,8 +135,8 @@ class Docker:
             except RefusedError as error:
                 problem = error
                 continue
-            if output.endswith(_END):
-                return output.removesuffix(_END)
+            if output.endswith(END):
+                return output.removesuffix(END)
         raise problem
 
     def started_at(self, container: str) -> float:

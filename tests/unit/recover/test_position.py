@@ -10,7 +10,7 @@ import pytest
 
 from pgha.errors import FailedError
 from pgha.node import position as reading
-from pgha.node.docker import Docker
+from pgha.node.docker import END, Docker
 from pgha.node.position import first_position, parse_control, parse_history
 from tests.support.clusters import topology
 
@@ -80,7 +80,7 @@ def test_wal_received_and_not_replayed_counts(
             out = "WAL statistics between 0/5000028 and 0/6A00000:\n"
         else:
             out = "COMMIT 2026-11-24 06:00:01.5 UTC\n"
-        return subprocess.CompletedProcess(command, 0, out, "")
+        return subprocess.CompletedProcess(command, 0, out + END, "")
 
     found = reading.position(topology(), Docker(run=run))
     assert (found["timeline"], found["lsn"]) == (2, 0x6A00000)
