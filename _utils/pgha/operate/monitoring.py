@@ -70,9 +70,9 @@ def _offer(operation: Operation) -> dict[str, Any]:
 
 
 def _pages(operation: Operation, address: str) -> list[str]:
-    root = operation.topology.cluster
+    url, cluster = pages_url(address, grafana.PORT), operation.topology.cluster
     return [
-        f"Grafana is at {pages_url(address, grafana.PORT)} with the dashboards of {root}; user "
+        f"Grafana is at {url} with the dashboards of {cluster}; user "
         "admin, its first password is in postgresql/grafana_password.txt of the state directory."
     ]
 

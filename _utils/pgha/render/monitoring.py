@@ -142,10 +142,7 @@ def _alertmanager(topology: Topology) -> dict[str, Value]:
 def _grafana(topology: Topology) -> dict[str, Value]:
     """Its image is somebody else's: it starts as it likes and may write its own folders."""
     volumes = grafana.mounts(topology)
-    own: dict[str, Value] = {"image": topology.images.grafana, "volumes": volumes}
-    common = _common(topology)
-    del common["read_only"]
-    return {**common, **own}
+    return {**_common(topology), "image": topology.images.grafana, "volumes": volumes}
 
 
 def pages_url(address: str, port: int = PROMETHEUS_PORT) -> str:
@@ -161,6 +158,7 @@ def _service(topology: Topology, part: str, command: list[Value]) -> dict[str, V
     return {
         **_common(topology),
         "command": command,
+        "read_only": True,
         "volumes": [
             f"{config_directory(topology, COMPONENT)}:{IN_CONTAINER}:ro",
             f"{data_directory(topology, COMPONENT)}/{part}:{_DATA[part]}:rw",
@@ -175,7 +173,6 @@ def _common(topology: Topology) -> dict[str, Value]:
         "user": f"{MONITORING}:{MONITORING}",
         "network_mode": "host",
         "restart": "unless-stopped",
-        "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "stop_grace_period": "30s",
