@@ -23,7 +23,7 @@ from tests.support.lab import Lab
 
 FASTER = 5
 LONGEST_S = 20
-"""Of the delays, however long they are in the rules."""
+"""Of the delays that are divided, however long they are in the rules."""
 HISTORY = {"PghaLeaderChanged", "PghaFailoverFlapping", "PghaLeaderLeaseNearExpiry"}
 """They tell what was: their expressions look back for minutes or an hour."""
 MACHINE = {"PghaDiskFullSoon", "PghaDiskAlmostFull"}
@@ -37,11 +37,12 @@ _INTERVAL = re.compile(r"(interval: )15s")
 def faster(rules: str, factor: int) -> str:
     """Rules or configuration with intervals and delays divided."""
 
-    def shorter(match: re.Match[str]) -> str:
-        seconds = int(match[2]) * _UNITS[match[3]] / factor
-        return f"{match[1]}{min(LONGEST_S, round(seconds))}s"
+    def delay(match: re.Match[str]) -> str:
+        seconds = int(match[2]) * _UNITS[match[3]]
+        shorter = seconds if factor == 1 else min(LONGEST_S, round(seconds / factor))
+        return f"{match[1]}{shorter}s"
 
-    return _FOR.sub(shorter, _INTERVAL.sub(rf"\g<1>{15 // FASTER}s", rules))
+    return _FOR.sub(delay, _INTERVAL.sub(rf"\g<1>{15 // FASTER}s", rules))
 
 
 def critical() -> set[str]:
