@@ -9,22 +9,23 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prometheus_client import Metric as Family
 from prometheus_client import ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from pgha_exporter import names
 from pgha_exporter.changes import LeaderChanges
 from pgha_exporter.etcd.collector import Durations
+from pgha_exporter.etcd.turns import Answers
 from pgha_exporter.expected import ExpectedMembers
 from pgha_exporter.facts import Facts, Seen
 from pgha_exporter.lag import WalHistory
 from pgha_exporter.members import from_members
 from pgha_exporter.patroni.model import PatroniFacts
 from pgha_exporter.publish import cluster, etcd, node, rest
+from pgha_exporter.rendering import Rendering
 from pgha_exporter.samples import Samples
 from pgha_exporter.settings import Settings
 from pgha_exporter.source import Status
@@ -34,7 +35,7 @@ VERSION = "0.1.0"
 BUDGET_S = 2.4
 """Longest time of a collection: an answer must be out within 3 s whatever is frozen."""
 REUSED_S = 1.0
-TICK_S = 0.25
+TICK_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Exporter:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._last: Collection | None = None
-        self._rendered: dict[str, tuple[float, bytes]] = {}
+        self._rendering = Rendering()
+        self._texts: dict[str, tuple[float, bytes]] = {}
         self._collections = self._scrapes = 0
 
     def start(self) -> None:
@@ -102,16 +104,12 @@ class Exporter:
         encode, content_type = choose_encoder(accept)
         with self._lock:
             self._scrapes += 1
-            at, content = self._rendered.get(content_type, (float("-inf"), b""))
+            at, text = self._texts.get(content_type, (float("-inf"), b""))
             if at != collection.at:
-                content = encode(_Registry(self, collection))
-                self._rendered[content_type] = (collection.at, content)
-        return content, content_type
-
-    def families(self, collection: Collection) -> Iterator[Family]:
-        """What is published of a collection."""
-        yield from collection.samples.families()
-        yield from self._process.collect()
+                rows, process = collection.samples.rows(), self._process.collect()
+                text = self._rendering.text(encode, content_type, rows, process)
+                self._texts[content_type] = (collection.at, text)
+        return text, content_type
 
     def _collected(self, budget_s: float) -> Collection:
         started = time.monotonic()
@@ -124,23 +122,19 @@ class Exporter:
 
     def _facts(self, started: float, until: float) -> Facts:
         sources = self._sources
-        for source in sources.scraped:
-            source.ask()
-        postgres, patroni = sources.postgres.wait(until), sources.patroni.wait(until)
-        own = sources.own.wait(until)
-        etcd_facts = {url: source.wait(until) for url, source in sources.etcd.items()}
-        if patroni:
-            sources.peers.follow(patroni.cluster, until)
+        sources.ask()
+        postgres, etcd_facts = sources.postgres.wait(until), sources.turns.wait(until)
+        patroni = self._patroni(etcd_facts, until)
+        sources.peers.follow(patroni.cluster if patroni else None, until)
         if postgres:
             self._know(postgres.system_identifier)
             if postgres.writable and postgres.current is not None:
-                self._history.add(time.monotonic(), postgres.current)
+                self._history.add(time.monotonic(), postgres.current, postgres.timeline)
         polled = sources.peers.seen()
         facts = Facts(
             member=self.settings.member,
             now=time.monotonic(),
             patroni=_of_now(patroni, polled),
-            own=own,
             postgres=postgres,
             polled=polled,
             positions=sources.peers.positions,
@@ -152,6 +146,17 @@ class Exporter:
         if facts.has_quorum:
             self._changes.polled(facts.leader, facts.now, time.time())
         return facts
+
+    def _patroni(self, etcd_facts: Answers, until: float) -> PatroniFacts | None:
+        """Asked again when etcd tells of another leader than its last answer."""
+        source = self._sources.patroni
+        patroni = source.wait(until)
+        known = Facts(self.settings.member, time.monotonic(), patroni, etcd=etcd_facts)
+        told = patroni.cluster.leader if patroni else None
+        if patroni and known.has_quorum and known.leader != (told.name if told else None):
+            source.ask()
+            patroni = source.wait(until)
+        return patroni
 
     def _know(self, identifier: str) -> None:
         if self._identifier not in ("", identifier):  # restored: another database system
@@ -173,6 +178,7 @@ class Exporter:
         rest.routes(samples, facts, bool(self.settings.route_host))
 
     def _tick(self) -> None:
+        self._sources.tick()
         while not self._stopped.wait(TICK_S):
             self._sources.tick()
 
@@ -182,13 +188,3 @@ def _of_now(patroni: PatroniFacts | None, polled: Mapping[str, Seen]) -> Patroni
         return patroni
     owns = {name: seen.own for name, seen in polled.items()}
     return dataclasses.replace(patroni, cluster=from_members(patroni.cluster, owns))
-
-
-class _Registry:
-    """What an encoder of prometheus_client asks for the families."""
-
-    def __init__(self, exporter: Exporter, collection: Collection) -> None:
-        self._exporter, self._collection = exporter, collection
-
-    def collect(self) -> Iterator[Family]:
-        return self._exporter.families(self._collection)

@@ -30,8 +30,8 @@ class Facts:
     Attributes:
         member: this node.
         now: monotonic time.
-        own: ``/patroni`` of this node, asked for this collection.
-        polled: ``/patroni`` of every member, asked at about the same time, some seconds ago.
+        polled: ``/patroni`` of this node and of every member, asked at about the same time, some
+            seconds ago.
         positions: last known (replay position, when) of every member, even of a silent one.
         etcd: by endpoint; every endpoint has a key.
     """
@@ -39,7 +39,6 @@ class Facts:
     member: str
     now: float
     patroni: PatroniFacts | None = None
-    own: Own | None = None
     postgres: PostgresFacts | None = None
     polled: Mapping[str, Seen] = field(default_factory=dict)
     positions: Mapping[str, tuple[int, float]] = field(default_factory=dict)
@@ -47,6 +46,12 @@ class Facts:
     routes: Mapping[str, Route] | None = None
     server: ServerFacts | None = None
     backups: Mapping[str, Backup] | None = None
+
+    @property
+    def own(self) -> Own | None:
+        """``/patroni`` of this node."""
+        seen = self.polled.get(self.member)
+        return seen.own if seen else None
 
     @property
     def quorum_reads(self) -> list[EtcdFacts]:

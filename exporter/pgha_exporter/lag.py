@@ -23,10 +23,17 @@ class WalHistory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: deque[tuple[float, int]] = deque(maxlen=KEPT)
+        self._timeline = 0
 
-    def add(self, now: float, lsn: int) -> None:
-        """The leader was at this position; older or equal positions tell nothing new."""
+    def add(self, now: float, lsn: int, timeline: int | None = None) -> None:
+        """The leader was at this position; older or equal positions tell nothing new.
+
+        Args:
+            timeline: on which the leader was, where it said so itself.
+        """
         with self._lock:
+            if timeline is not None and not self._is_of_now(lsn, timeline):
+                return
             if self._seen:
                 last_at, last = self._seen[-1]
                 if lsn < last - 2**40:  # a restored cluster starts again
@@ -44,6 +51,19 @@ class WalHistory:
         """Another cluster is here now: its positions begin anew, and lower ones may follow."""
         with self._lock:
             self._seen.clear()
+            self._timeline = 0
+
+    def _is_of_now(self, lsn: int, timeline: int) -> bool:
+        """False for a leader of before that has not noticed yet.
+
+        What an old leader wrote beyond the point where the new one began is lost: nobody will ever
+        replay it.
+        """
+        if timeline > self._timeline > 0:
+            while self._seen and self._seen[-1][1] > lsn:
+                self._seen.pop()
+        self._timeline = max(timeline, self._timeline)
+        return timeline == self._timeline
 
     def seconds_behind(self, replayed: int, at: float, now: float | None = None) -> float | None:
         """The lag of a member whose replay position was seen at ``at``.

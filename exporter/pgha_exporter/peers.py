@@ -1,4 +1,4 @@
-"""The other members, each asked by this node itself."""
+"""All members, this node's own with them, each asked by this node itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pgha_exporter.patroni.model import Cluster
 from pgha_exporter.settings import Settings
 from pgha_exporter.source import Source
 
-POLL_INTERVAL_S = 5.0
+POLL_INTERVAL_S = 10.0
 NEW_PEER_S = 0.5
 
 
@@ -39,12 +39,15 @@ class Peers:
         self._positions: dict[str, tuple[int, float]] = {}
         self._asked_at = float("-inf")
 
-    def follow(self, cluster: Cluster, until: float) -> None:
+    def follow(self, cluster: Cluster | None, until: float) -> None:
         """Take up new members, let go of those that are no longer registered.
 
         New ones are waited for a little: who has not been asked yet is not unreachable.
+
+        Args:
+            cluster: None when it is not known who is registered: then nobody is let go.
         """
-        urls = {member.name: self._url(member.name, member.api_url) for member in cluster.members}
+        urls = self._urls(cluster)
         for name in [*self._sources]:
             if urls.get(name) != self._sources[name][0]:
                 self._sources.pop(name)[1].stop()
@@ -87,13 +90,17 @@ class Peers:
 
     def _keep(self, name: str, seen: Seen) -> None:
         if seen.own.location is not None:
-            self._history.add(seen.at, seen.own.location)
+            self._history.add(seen.at, seen.own.location, seen.own.timeline)
         if seen.own.replayed is not None:
             self._positions[name] = (seen.own.replayed, seen.at)
 
-    def _url(self, name: str, api_url: str | None) -> str:
-        # This node's own Patroni is where the settings say, maybe behind another address.
-        return self._settings.patroni_url if name == self._settings.member else api_url or ""
+    def _urls(self, cluster: Cluster | None) -> dict[str, str]:
+        urls = {name: url for name, (url, _) in self._sources.items()}
+        if cluster:
+            urls = {member.name: member.api_url or "" for member in cluster.members}
+        # This node's own Patroni is where the settings say, maybe behind another address, and is
+        # asked before it is registered, too.
+        return {**urls, self._settings.member: self._settings.patroni_url}
 
     def _source(self, name: str, url: str) -> Source[Seen]:
         api = Api(url, self._settings.patroni_ca_file)

@@ -1,4 +1,4 @@
-"""What this node's PostgreSQL says, over one persistent connection in pipeline mode.
+"""What this node's PostgreSQL says, over one persistent connection.
 
 ``statement_timeout`` needs a living server and a socket read waits without a limit, so at the
 deadline the source cuts the connection by shutting its socket down (`abort`); the next question
@@ -127,19 +127,12 @@ class PostgresCollector:
             connection.close()
 
     def _ask(self, connection: psycopg.Connection[Row]) -> PostgresFacts:
-        version = connection.info.server_version
-        with connection.pipeline():
-            node = connection.execute(queries.NODE)
-            receiver = connection.execute(queries.RECEIVER)
-            slots = connection.execute(queries.slots(version), (queries.SLOTS_SHOWN,))
-            archiver = connection.execute(queries.ARCHIVER)
-        facts = _one(node.fetchall())
+        statement = queries.facts(connection.info.server_version)
+        row = _one(connection.execute(statement).fetchall())
         if time.monotonic() - self._slow_at > SLOW_S:
-            self._slow = self._ask_slow(connection, archives=facts[12])
+            self._slow = self._ask_slow(connection, archives=row[12])
             self._slow_at = time.monotonic()
-        return _facts(
-            facts, receiver.fetchall(), slots.fetchall(), _one(archiver.fetchall()), self._slow
-        )
+        return _facts(row, self._slow)
 
     def _ask_slow(self, connection: psycopg.Connection[Row], *, archives: bool) -> Slow:
         ready = _value(connection, queries.ARCHIVE_READY) if archives else None
@@ -250,9 +243,10 @@ def _text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _facts(
-    node: Row, receiver: list[Row], slots: list[Row], archiver: Row, slow: Slow
-) -> PostgresFacts:
+def _facts(row: Row, slow: Slow) -> PostgresFacts:
+    node, (streaming, last_message), archiver, (slots, slots_there) = (
+        row[:13], row[13:15], row[15:17], row[17:],
+    )  # fmt: skip
     recovery, archives = bool(node[0]), bool(node[12])
     return PostgresFacts(
         in_recovery=recovery,
@@ -267,10 +261,10 @@ def _facts(
         system_identifier=str(node[9]),
         connections=node[10],
         max_connections=node[11],
-        streaming=(bool(receiver and receiver[0][0]) if recovery else None),
-        last_message=(receiver[0][1] if receiver and recovery else None),
-        slots=tuple(Slot(*row[:6]) for row in slots),
-        slots_omitted=(slots[0][6] - len(slots) if slots else 0),
+        streaming=(bool(streaming) if recovery else None),
+        last_message=(last_message if recovery else None),
+        slots=tuple(Slot(*slot) for slot in slots),
+        slots_omitted=slots_there - len(slots),
         archived_at=((archiver[0] or 0.0) if archives else None),
         archive_failed_at=((archiver[1] or 0.0) if archives else None),
         slow=slow,

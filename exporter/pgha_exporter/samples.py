@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
 from prometheus_client import Metric as Family
 from prometheus_client.core import (
@@ -14,6 +16,7 @@ from prometheus_client.core import (
 )
 
 from pgha_exporter.names import Metric
+from pgha_exporter.rendering import Rows
 
 Number = float | int | bool
 Buckets = Sequence[tuple[str, float]]
@@ -28,7 +31,7 @@ class Samples:
 
     def __init__(self, scope: str) -> None:
         self._scope = scope
-        self._families: dict[str, Family] = {}
+        self._rows: dict[str, tuple[Metric, list[tuple[Any, ...]]]] = {}
         self._values: dict[tuple[str, ...], float] = {}
 
     def add(self, metric: Metric, value: Number | None, *labels: str) -> None:
@@ -42,17 +45,12 @@ class Samples:
             return
         if math.isnan(number):
             return
-        family = self._family(metric, labels)
-        assert isinstance(family, GaugeMetricFamily | CounterMetricFamily)
-        family.add_metric([self._scope, *map(_utf8, labels)], number)
+        self._append(metric, labels, number)
         self._values[(metric.name, *labels)] = number
 
     def info(self, metric: Metric, *labels: str) -> None:
         """The one sample of an info metric."""
-        family = self._family(metric, labels)
-        assert isinstance(family, InfoMetricFamily)
-        names = metric.all_labels
-        family.add_metric([], dict(zip(names, (self._scope, *map(_utf8, labels)), strict=True)))
+        self._append(metric, labels)
 
     def state(self, metric: Metric, present: str | None, *labels: str) -> None:
         """A state set: 1 for the present state, 0 for the others; nothing when it is unknown."""
@@ -64,23 +62,37 @@ class Samples:
 
     def histogram(self, metric: Metric, buckets: Buckets, total: float, *labels: str) -> None:
         """Cumulative buckets (upper bound as text, count) and the sum."""
-        family = self._family(metric, labels)
-        assert isinstance(family, HistogramMetricFamily)
-        family.add_metric([self._scope, *labels], list(buckets), total)
+        self._append(metric, labels, list(buckets), total)
 
     def value(self, metric: Metric, *labels: str) -> float | None:
         """What was added, for the page and for tests."""
         return self._values.get((metric.name, *labels))
 
-    def families(self) -> Iterator[Family]:
-        return iter(self._families.values())
+    def rows(self) -> Iterator[Rows]:
+        """Every metric that has a sample."""
+        for name, (metric, rows) in self._rows.items():
+            yield Rows(name, rows, partial(_family, metric, self._scope, rows))
 
-    def _family(self, metric: Metric, labels: tuple[str, ...]) -> Family:
+    def families(self) -> Iterator[Family]:
+        return (rows.family() for rows in self.rows())
+
+    def _append(self, metric: Metric, labels: tuple[str, ...], *values: Any) -> None:
         if len(labels) != len(metric.labels):
             raise ValueError(f"{metric.name} has the labels {metric.labels}, not {labels}")
-        if metric.name not in self._families:
-            self._families[metric.name] = _new_family(metric)
-        return self._families[metric.name]
+        if metric.name not in self._rows:
+            self._rows[metric.name] = (metric, [])
+        self._rows[metric.name][1].append((labels, *values))
+
+
+def _family(metric: Metric, scope: str, rows: Sequence[tuple[Any, ...]]) -> Family:
+    family = _new_family(metric)
+    for labels, *values in rows:
+        texts = [scope, *map(_utf8, labels)]
+        if isinstance(family, InfoMetricFamily):
+            family.add_metric([], dict(zip(metric.all_labels, texts, strict=True)))
+        else:
+            family.add_metric(texts, *values)
+    return family
 
 
 def _utf8(text: str) -> str:
@@ -88,7 +100,9 @@ def _utf8(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _new_family(metric: Metric) -> Family:
+def _new_family(
+    metric: Metric,
+) -> GaugeMetricFamily | CounterMetricFamily | InfoMetricFamily | HistogramMetricFamily:
     # prometheus_client adds the suffixes _total and _info itself.
     stem = metric.name.removesuffix("_total").removesuffix("_info")
     if metric.kind == "counter":

@@ -19,6 +19,9 @@ from typing import Generic, Protocol, TypeVar
 from pgha_exporter.errors import SourceError
 from pgha_exporter.names import ERROR_REASONS
 
+FRESH_S = 10.0
+"""How old an answer of Patroni and etcd may be when collections follow each other more quickly:
+Patroni renews what it says every loop_wait, 10 s by default."""
 STUCK_S = 30.0
 MAX_LEFT_BEHIND = 3
 BACKOFF_S = (0.0, 0.0, 2.0, 4.0, 8.0, 15.0)
@@ -97,8 +100,12 @@ class Source(Generic[T]):
         self._collector = make()
         self._start_worker()
 
-    def ask(self) -> None:
-        """Ask the source, unless a question is under way or it is being left alone."""
+    def ask(self, unless_younger_s: float = 0.0) -> None:
+        """Ask the source, unless a question is under way or it is being left alone.
+
+        Args:
+            unless_younger_s: an answer that is younger is good enough; a failure never is.
+        """
         with self._changed:
             state = self._state
             if state.asked_at is not None:
@@ -106,7 +113,7 @@ class Source(Generic[T]):
                     state.errors["busy"] += 1
                     self._replace_when_stuck()
                 return
-            if self._is_left_alone():
+            if self._is_left_alone() or self._is_younger(unless_younger_s):
                 return
             state.asked_at, state.expired = self._clock(), False
             self._changed.notify_all()
@@ -168,6 +175,12 @@ class Source(Generic[T]):
 
     def _is_settled(self) -> bool:
         return self._state.asked_at is None or self._state.expired
+
+    def _is_younger(self, seconds: float) -> bool:
+        state = self._state
+        if not state.up or state.answered_at is None:
+            return False
+        return self._clock() - state.answered_at < seconds
 
     def _is_left_alone(self) -> bool:
         if not self._backs_off or not self._state.failures:

@@ -9,21 +9,22 @@ from pgha_exporter.backup import Backup, BackupCollector
 from pgha_exporter.changes import LeaderChanges
 from pgha_exporter.etcd.collector import Durations, EtcdFacts
 from pgha_exporter.etcd.sources import client_factory, endpoints_of, etcd_sources
+from pgha_exporter.etcd.turns import Turns
 from pgha_exporter.etcd.watcher import Watcher
 from pgha_exporter.lag import WalHistory
 from pgha_exporter.names import ERROR_REASONS
 from pgha_exporter.patroni.api import Api
-from pgha_exporter.patroni.collector import HTTP_DEADLINE_S, ClusterCollector, OwnCollector
-from pgha_exporter.patroni.model import Own, PatroniFacts
+from pgha_exporter.patroni.collector import HTTP_DEADLINE_S, ClusterCollector
+from pgha_exporter.patroni.model import PatroniFacts
 from pgha_exporter.peers import Peers
 from pgha_exporter.postgres import PostgresCollector, PostgresFacts
 from pgha_exporter.route import Route, RouteCollector
 from pgha_exporter.server import ServerCollector, ServerFacts
 from pgha_exporter.settings import Settings
-from pgha_exporter.source import Source, Status
+from pgha_exporter.source import FRESH_S, Source, Status
 
 SQL_DEADLINE_S = 1.5
-ROUTE_INTERVAL_S = 15.0
+ROUTE_INTERVAL_S = 30.0
 SLOW_INTERVAL_S = 60.0
 
 
@@ -32,9 +33,9 @@ class Sources:
     """None for what is not configured."""
 
     patroni: Source[PatroniFacts]
-    own: Source[Own]
     postgres: Source[PostgresFacts]
     etcd: dict[str, Source[EtcdFacts]]
+    turns: Turns
     peers: Peers
     route: Source[dict[str, Route]] | None
     files: Source[ServerFacts] | None
@@ -55,20 +56,16 @@ class Sources:
         prefix = patroni_prefix(settings)
         watcher = Watcher(endpoints, new_client, prefix, changes) if endpoints else None
         url, ca_file = settings.patroni_url, settings.patroni_ca_file
+        etcd, turns = etcd_sources(endpoints, new_client, f"{prefix}leader", durations)
         return cls(
             patroni=Source("patroni", lambda: ClusterCollector(Api(url, ca_file)), HTTP_DEADLINE_S),
-            own=Source(
-                "patroni own",
-                lambda: OwnCollector(Api(url, ca_file)),
-                HTTP_DEADLINE_S,
-                backs_off=True,
-            ),
             postgres=Source(
                 "postgres",
                 lambda: PostgresCollector(settings.postgres_dsn, settings.postgres_password_file),
                 SQL_DEADLINE_S,
             ),
-            etcd=etcd_sources(endpoints, new_client, f"{prefix}leader", durations),
+            etcd=etcd,
+            turns=turns,
             peers=Peers(settings, history),
             route=_route(settings, identifier),
             files=_files(settings),
@@ -76,10 +73,11 @@ class Sources:
             watcher=watcher,
         )
 
-    @property
-    def scraped(self) -> list[Source[object]]:
-        """Asked at every collection."""
-        return [self.patroni, self.own, self.postgres, *self.etcd.values()]  # type: ignore[list-item]
+    def ask(self) -> None:
+        """Ask what a collection asks."""
+        self.patroni.ask(unless_younger_s=FRESH_S)
+        self.postgres.ask()
+        self.turns.ask()
 
     @property
     def besides(self) -> list[Source[object]]:
@@ -88,7 +86,7 @@ class Sources:
         return [source for source in found if source is not None]  # type: ignore[misc]
 
     def tick(self) -> None:
-        """Called several times a second."""
+        """Called every second."""
         for source in self.besides:
             source.tick()
         self.peers.tick()

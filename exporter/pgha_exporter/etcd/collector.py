@@ -16,6 +16,7 @@ from typing import TypeVar
 from pgha_exporter.errors import SourceError
 from pgha_exporter.etcd.model import Client, Endpoint, MemberStatus, Peer, Value
 from pgha_exporter.names import ETCD_BUCKETS, ETCD_OPERATIONS
+from pgha_exporter.source import FRESH_S
 
 T = TypeVar("T")
 
@@ -29,7 +30,8 @@ class EtcdFacts:
     """One member's answer.
 
     ``has_quorum`` tells whether it read with quorum; then ``leader`` is Patroni's leader key, None
-    when there is no such key. ``lease_remaining`` in seconds. ``members`` may be a minute old.
+    when there is no such key. ``lease_remaining`` in seconds. ``members`` may be a minute old,
+    ``status`` `FRESH_S` while the member reads with quorum.
     """
 
     status: MemberStatus
@@ -86,6 +88,8 @@ class MemberCollector:
         self._key, self._durations, self._wants_lease = leader_key, durations, wants_lease
         self._client: Client | None = None
         self._failures = 0
+        self._status: MemberStatus | None = None
+        self._status_at = float("-inf")
         self._members: tuple[Peer, ...] = ()
         self._members_at = float("-inf")
 
@@ -103,18 +107,30 @@ class MemberCollector:
         self._members_at = float("-inf")
 
     def _ask(self, client: Client) -> EtcdFacts:
-        status = self._timed("status", lambda: client.status(STEP_S))
-        # A learner answers only about itself (etcd's isRPCSupportedForLearner).
-        if not status.is_learner and time.monotonic() - self._members_at > MEMBERS_S:
-            self._members = client.members(STEP_S)
-            self._members_at = time.monotonic()
-        leader, failure = self._leader(client, status)
+        known = self._status if time.monotonic() - self._status_at < FRESH_S else None
+        leader, failure = self._leader(client, known) if known else (None, "")
+        if known is None or failure:
+            known = self._status_now(client)
+            leader, failure = self._leader(client, known)
+        self._list_members(client, known)
         lease = None
         if leader and leader.lease and self._wants_lease():
             lease = client.lease_remaining(leader.lease, STEP_S)
         return EtcdFacts(
-            status, not failure, failure, leader, lease, self._members, time.monotonic()
+            known, not failure, failure, leader, lease, self._members, time.monotonic()
         )
+
+    def _status_now(self, client: Client) -> MemberStatus:
+        self._status = None
+        status = self._timed("status", lambda: client.status(STEP_S))
+        self._status, self._status_at = status, time.monotonic()
+        return status
+
+    def _list_members(self, client: Client, status: MemberStatus) -> None:
+        # A learner answers only about itself (etcd's isRPCSupportedForLearner).
+        if not status.is_learner and time.monotonic() - self._members_at > MEMBERS_S:
+            self._members = client.members(STEP_S)
+            self._members_at = time.monotonic()
 
     def _leader(self, client: Client, status: MemberStatus) -> tuple[Value | None, str]:
         if status.is_learner:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pgha_exporter.errors import SourceError
 from pgha_exporter.etcd import wire
-from pgha_exporter.etcd.model import MemberStatus, Peer, Value
+from pgha_exporter.etcd.model import Event, MemberStatus, Peer, Value
 
 
 def status(fields: wire.Fields) -> MemberStatus:
@@ -53,6 +53,19 @@ def values(fields: wire.Fields) -> tuple[Value, ...]:
         Value(wire.text(kv, 1), wire.text(kv, 5), wire.number(kv, 6))
         for kv in map(wire.read, wire.blobs(fields, 2))
     )
+
+
+def events(fields: wire.Fields) -> tuple[Event, ...]:
+    """The events of a WatchResponse; SourceError when it tells that the watch was cancelled."""
+    if wire.number(fields, 4):
+        raise SourceError("refused", f"etcd cancelled the watch: {wire.text(fields, 6)[:200]}")
+    return tuple(_event(wire.read(raw)) for raw in wire.blobs(fields, 11))
+
+
+def _event(fields: wire.Fields) -> Event:
+    kv = wire.read(wire.blobs(fields, 2)[-1]) if 2 in fields else {}
+    deleted = wire.number(fields, 1) == 1
+    return Event(wire.text(kv, 1), None if deleted else wire.text(kv, 5))
 
 
 def ttl(fields: wire.Fields) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pgha_exporter.etcd.collector import Durations, EtcdFacts, MemberCollector
 from pgha_exporter.etcd.model import Client, Endpoint
+from pgha_exporter.etcd.turns import Turns
 from pgha_exporter.settings import Settings
 from pgha_exporter.source import Source
 
@@ -56,14 +57,13 @@ def etcd_sources(
     new_client: Callable[[Endpoint], Client],
     leader_key: str,
     durations: Durations,
-) -> dict[str, Source[EtcdFacts]]:
+) -> tuple[dict[str, Source[EtcdFacts]], Turns]:
+    """The sources by endpoint, and the order in which they are asked."""
     sources: dict[str, Source[EtcdFacts]] = {}
 
     def source(endpoint: Endpoint) -> Source[EtcdFacts]:
         def asks_lease() -> bool:
-            # One member is enough: the first that answered the last time.
-            answering = [url for url, other in sources.items() if other.status().up]
-            return not answering or answering[0] == endpoint.url
+            return turns.wants_lease(endpoint.url)
 
         return Source(
             f"etcd {endpoint.url}",
@@ -73,4 +73,5 @@ def etcd_sources(
 
     for endpoint in endpoints:
         sources[endpoint.url] = source(endpoint)
-    return sources
+    turns = Turns(sources)
+    return sources, turns

@@ -80,7 +80,6 @@ def healthy(**changes: Any) -> Facts:
         member=NAMES[1],
         now=NOW,
         patroni=patroni_facts(),
-        own=own(),
         postgres=postgres_facts(),
         polled=polled,
         positions=dict.fromkeys(NAMES[1:], (83886752, NOW - 2)),

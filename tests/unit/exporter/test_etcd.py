@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,8 +29,6 @@ from tests.unit.exporter.etcd_server import FakeEtcd, b64, fake_etcd, fake_gatew
 from tests.unit.exporter.support import until
 
 KEY = "/service/main/leader"
-# etcd3's watch thread ends so when its channel is closed.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
 
 @contextmanager
@@ -155,6 +154,22 @@ def test_a_collection_reads_with_quorum_and_writes_nothing() -> None:
         assert etcd.calls.count("MemberList") == 1
 
 
+def test_a_member_that_reads_with_quorum_is_not_asked_for_its_state_each_time() -> None:
+    with fake_etcd() as etcd:
+        found = collector(etcd)
+        for _ in range(3):
+            assert found.collect().has_quorum
+        assert (etcd.calls.count("Status"), etcd.calls.count("Range")) == (1, 3)
+        etcd.fails = {"Range": grpc.StatusCode.UNAVAILABLE}
+        etcd.status[8] = ("etcdserver: no leader",)
+        facts = found.collect()
+        assert not facts.has_quorum
+        assert facts.status.errors == ("etcdserver: no leader",)
+        etcd.fails = dict.fromkeys(("Range", "Status"), grpc.StatusCode.UNAVAILABLE)
+        with pytest.raises(SourceError):
+            found.collect()
+
+
 def test_a_member_without_quorum_answers_but_has_none() -> None:
     with fake_etcd() as etcd:
         etcd.fails = {"Range": grpc.StatusCode.UNAVAILABLE}
@@ -207,6 +222,39 @@ def test_the_watch_feeds_the_changes_and_moves_on_after_an_error() -> None:
         watcher.stop()
 
 
+def test_a_watch_that_etcd_cancels_or_that_is_closed_ends() -> None:
+    with fake_etcd() as etcd:
+        client = GrpcClient(Endpoint(etcd.url))
+        watch = client.watch("/service/main/")
+        etcd.events.put((KEY, "b"))
+        etcd.events.put(None)
+        assert next(watch) == Event(KEY, "b")
+        with pytest.raises(SourceError):
+            next(watch)
+        client.close()
+    with pytest.raises(SourceError, match="compacted"):
+        parse.events(wire.read(wire.write({4: 1, 6: "compacted"})))
+
+
+def test_closing_the_client_wakes_whoever_waits_for_an_event() -> None:
+    with fake_etcd() as etcd:
+        client = GrpcClient(Endpoint(etcd.url))
+        ended: list[Exception] = []
+
+        def follow() -> None:
+            try:
+                list(client.watch("/service/main/"))
+            except SourceError as err:
+                ended.append(err)
+
+        thread = threading.Thread(target=follow)
+        thread.start()
+        assert etcd.watched.wait(5)
+        client.close()
+        thread.join(5)
+        assert ended
+
+
 def test_the_watch_over_http() -> None:
     line = {"result": {"events": [{"kv": {"key": b64(KEY), "value": b64("b")}},
                                   {"type": "DELETE", "kv": {"key": b64(KEY)}}]}}  # fmt: skip
@@ -240,6 +288,8 @@ def test_nonsense_over_grpc_is_a_source_error(raw: bytes) -> None:
         fields = wire.read(raw)
         parse.status(fields)
         parse.members(fields)
+    with suppress(SourceError):
+        parse.events(wire.read(raw))
 
 
 JSON = st.recursive(

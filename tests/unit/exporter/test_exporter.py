@@ -169,7 +169,7 @@ def test_a_member_that_does_not_answer_is_no_candidate() -> None:
 
 
 def test_without_patroni_the_rest_is_still_there() -> None:
-    samples = published(healthy(patroni=None, own=None))
+    samples = published(healthy(patroni=None, polled={}))
     assert samples.value(names.POSTGRES_UP, ME) == 1
     assert samples.value(names.CLUSTER_MEMBERS) is None
     assert samples.value(names.FAILOVER_CANDIDATES) is None

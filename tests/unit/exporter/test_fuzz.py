@@ -112,7 +112,7 @@ def test_damaged_members_are_shown_or_refused(one: Any, other: Any) -> None:
     with suppress(SourceError):
         own, leader = parse_own(one), parse_own(other)
         polled = {NAMES[0]: Seen(leader, NOW), NAMES[1]: Seen(own, NOW), NAMES[2]: Seen(own, NOW)}
-        shown(healthy(own=own, polled=polled))
+        shown(healthy(polled=polled))
 
 
 @settings(max_examples=40, deadline=None)
@@ -153,7 +153,7 @@ def test_what_has_once_cost_all_metrics(path: tuple[str, ...], junk: object) -> 
     shown(healthy(patroni=PatroniFacts(parse_cluster(told), None, 0.0)))
     own = damaged(recorded("patroni_replica"), ("database_system_identifier",), junk)
     own = damaged(own, ("xlog", "replayed_location"), junk)
-    shown(healthy(own=parse_own(own), postgres=None))
+    shown(healthy(polled={NAMES[1]: Seen(parse_own(own), NOW)}, postgres=None))
 
 
 HEADS = st.lists(

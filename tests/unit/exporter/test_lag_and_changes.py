@@ -55,6 +55,24 @@ def test_nothing_known_means_no_lag_to_tell() -> None:
     assert WalHistory().seconds_behind(5, at=1) is None
 
 
+def test_what_an_old_leader_wrote_and_lost_is_waited_for_by_nobody() -> None:
+    wal = WalHistory()
+    wal.add(0, 1000, timeline=1)
+    wal.add(10, 9000, timeline=1)  # never sent to anybody
+    wal.add(20, 2000, timeline=2)
+    assert wal.newest == 2000
+    assert wal.seconds_behind(2000, at=90) == 0
+
+
+def test_an_old_leader_that_comes_back_tells_nothing_new() -> None:
+    wal = WalHistory()
+    wal.add(0, 1000, timeline=2)
+    wal.add(10, 9000, timeline=1)
+    assert wal.newest == 1000
+    wal.add(20, 1500, timeline=2)
+    assert wal.seconds_behind(1000, at=25) == 5
+
+
 def test_a_restored_cluster_begins_anew() -> None:
     wal = history((0, 2**45), (10, 5000))
     assert wal.newest == 5000

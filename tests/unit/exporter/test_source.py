@@ -55,6 +55,25 @@ def test_an_answer_comes_with_its_time(questions: Questions) -> None:
     assert set(status.errors.values()) == {0}
 
 
+def test_a_young_answer_may_be_good_enough_and_a_failure_never_is(questions: Questions) -> None:
+    source: Source[object] = Source("x", lambda: questions, 1.0)
+    ask(source)
+    source.ask(unless_younger_s=60)
+    assert source.wait(time.monotonic() + 1) == "fine"
+    assert questions.asked == 1
+    source.ask(unless_younger_s=0)
+    source.wait(time.monotonic() + 1)
+    assert questions.asked == 2
+    questions.outcome = SourceError("refused", "no")
+    for _ in range(2):
+        source.ask()
+        source.wait(time.monotonic() + 1)
+    assert questions.asked == 4
+    source.ask(unless_younger_s=60)
+    source.wait(time.monotonic() + 1)
+    assert questions.asked == 5
+
+
 def test_a_hung_source_costs_its_deadline_once_and_then_nothing(questions: Questions) -> None:
     source: Source[object] = Source("x", lambda: questions, 0.05)
     questions.go.clear()

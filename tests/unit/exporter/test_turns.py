@@ -1,0 +1,128 @@
+"""Members of etcd take turns, and a quorum is never taken from an older answer."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from pgha_exporter.errors import SourceError
+from pgha_exporter.etcd.collector import EtcdFacts
+from pgha_exporter.etcd.turns import Answers, Turns
+from pgha_exporter.source import FRESH_S, Source
+from tests.unit.exporter.support import etcd_facts
+
+
+class Member:
+    """A member's collector; the test says what it answers, by its own clock."""
+
+    def __init__(self, number: int, clock: list[float]) -> None:
+        self.number, self.clock = number, clock
+        self.asked = 0
+        self.lives = self.has_quorum = True
+        self.is_learner = False
+
+    def collect(self) -> EtcdFacts:
+        self.asked += 1
+        if not self.lives:
+            raise SourceError("refused", "nobody there")
+        status = dataclasses.replace(etcd_facts(self.number).status, is_learner=self.is_learner)
+        quorum = self.has_quorum and not self.is_learner
+        return etcd_facts(
+            self.number,
+            status=status,
+            has_quorum=quorum,
+            leader=etcd_facts(1).leader if quorum else None,
+            lease_remaining=None,
+            at=self.clock[0],
+        )
+
+    def abort(self) -> None:
+        pass
+
+
+class Cluster:
+    """Four members, asked once a second."""
+
+    def __init__(self) -> None:
+        self.clock = [100.0]
+        self.members = {f"e{number}": Member(number, self.clock) for number in (1, 2, 3, 4)}
+        sources = {
+            name: Source(name, lambda m=member: m, 1.0) for name, member in self.members.items()
+        }
+        self.sources = sources
+        self.turns = Turns(sources, clock=lambda: self.clock[0])
+
+    def collect(self, after_s: float = 1.0) -> tuple[set[str], Answers]:
+        """Who was asked, and every member's answer."""
+        self.clock[0] += after_s
+        before = {name: member.asked for name, member in self.members.items()}
+        self.turns.ask()
+        answers = self.turns.wait(time.monotonic() + 5)
+        return {n for n, member in self.members.items() if member.asked > before[n]}, answers
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    found = Cluster()
+    found.collect()
+    yield found
+    for source in found.sources.values():
+        source.stop()
+
+
+def test_quick_collections_ask_one_voter_each_and_nobody_is_forgotten(cluster: Cluster) -> None:
+    rounds = [cluster.collect() for _ in range(9)]
+    assert [len(asked) for asked, _ in rounds] == [1] * 9
+    assert set().union(*(asked for asked, _ in rounds[-4:])) == set(cluster.members)
+    for _, answers in rounds:
+        assert all(answers.values())
+
+
+def test_slow_collections_ask_everybody(cluster: Cluster) -> None:
+    assert cluster.collect(FRESH_S)[0] == set(cluster.members)
+
+
+def test_who_failed_is_asked_each_time(cluster: Cluster) -> None:
+    cluster.members["e3"].lives = False
+    cluster.collect(FRESH_S)
+    for _ in range(4):
+        asked, answers = cluster.collect()
+        assert "e3" in asked
+        assert answers["e3"] is None
+
+
+def test_a_failed_read_with_quorum_asks_the_others_at_once(cluster: Cluster) -> None:
+    (reader,) = cluster.collect()[0]
+    following = next(iter(cluster.collect()[0]))
+    assert following != reader
+    for member in cluster.members.values():
+        member.has_quorum = False
+    asked, answers = cluster.collect()
+    assert asked == set(cluster.members)
+    assert not any(facts and facts.has_quorum for facts in answers.values())
+
+
+def test_one_lost_member_does_not_hide_the_quorum_of_the_others(cluster: Cluster) -> None:
+    for member in cluster.members.values():
+        member.lives = member.number == 4
+    answers = cluster.collect()[1]
+    assert [name for name, facts in answers.items() if facts and facts.has_quorum] == ["e4"]
+
+
+def test_a_learner_is_asked_when_its_answer_is_old_and_reads_nothing(cluster: Cluster) -> None:
+    cluster.members["e2"].is_learner = True
+    cluster.collect(FRESH_S)
+    times = [cluster.collect()[0] for _ in range(9)]
+    assert not any("e2" in asked for asked in times)
+    assert "e2" in cluster.collect()[0]
+
+
+def test_the_lease_is_asked_of_one_member(cluster: Cluster) -> None:
+    cluster.turns.ask()
+    assert [name for name in cluster.members if cluster.turns.wants_lease(name)] == [
+        cluster.turns._reader
+    ]
+    cluster.turns.wait(time.monotonic() + 5)
