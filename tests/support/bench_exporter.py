@@ -20,6 +20,7 @@ from typing import Any
 from tests.support.lab import REPOSITORY, Lab, eventually
 from tests.support.scraping import OURS, PATRONI, POSTGRES_EXPORTER, Target, exporters, scrape
 
+PROMETHEUS_S = 15.0
 FRESH_S = 1.1
 """Pause between scrapes that must each cause a collection: the exporter reuses one for 1 s."""
 ANSWER_S = 3.0
@@ -34,6 +35,8 @@ def main() -> int:
     with exporters(lab, leader) as targets:
         _say(f"{arguments.rounds} scrapes of each exporter, {FRESH_S} s apart")
         result["fresh"] = scrape(lab, leader, list(targets.values()), arguments.rounds, FRESH_S)
+        _say(f"{arguments.paced} scrapes of each exporter, {PROMETHEUS_S:g} s apart")
+        result["paced"] = scrape(lab, leader, list(targets.values()), arguments.paced, PROMETHEUS_S)
         ours = targets[OURS]
         _say(f"{arguments.scrapes} scrapes back to back")
         result["many"] = many(lab, leader, ours, arguments.scrapes)
@@ -160,13 +163,9 @@ def lines(result: dict[str, Any]) -> list[str]:
     """The report for people."""
     load = " -> ".join(f"{result[when][0]:.1f}" for when in ("load_before", "load_after"))
     text = [f"load of this machine {load} on {os.cpu_count()} cores, leader {result['server']}"]
-    for name in (OURS, POSTGRES_EXPORTER, PATRONI):
-        seen = result["fresh"][name]
-        text.append(
-            f"{name}: {len(seen['ms'])} scrapes, p50 {quantile(seen['ms'], 0.5)} ms, "
-            f"p99 {quantile(seen['ms'], 0.99)} ms, CPU {_cpu(seen):.1f} ms each, "
-            f"{seen['series']} series, {seen['bytes']} bytes, RSS {seen['rss_mib']} MiB"
-        )
+    for pace, pause_s in (("fresh", FRESH_S), ("paced", PROMETHEUS_S)):
+        for name in (OURS, POSTGRES_EXPORTER, PATRONI):
+            text.append(f"every {pause_s:g} s, {name}: {_line(result[pace][name])}")
     text.append(f"RSS before, after half and after all scrapes: {result['many']['rss_mib']} MiB")
     text += [f"scrapers {name}: {rate}" for name, rate in result["crowd"].items()]
     text += [f"frozen {name}: {seen}" for name, seen in result["frozen"].items()]
@@ -174,6 +173,14 @@ def lines(result: dict[str, Any]) -> list[str]:
         kept = "kept  " if each["kept"] else "MISSED"
         text.append(f"{kept} {each['what']}: {each['seen']} (at most {each['at_most']})")
     return text
+
+
+def _line(seen: dict[str, Any]) -> str:
+    return (
+        f"{len(seen['ms'])} scrapes, p50 {quantile(seen['ms'], 0.5)} ms, "
+        f"p99 {quantile(seen['ms'], 0.99)} ms, CPU {_cpu(seen):.1f} ms each, "
+        f"{seen['series']} series, {seen['bytes']} bytes, RSS {seen['rss_mib']} MiB"
+    )
 
 
 def quantile(values: list[float], q: float) -> float:
@@ -201,6 +208,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--instance", default="dev")
     parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--paced", type=int, default=10)
     parser.add_argument("--scrapes", type=int, default=10000)
     parser.add_argument("--seconds", type=int, default=20)
     return parser.parse_args()
