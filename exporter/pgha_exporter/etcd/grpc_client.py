@@ -74,6 +74,9 @@ class GrpcClient:
                 grpc_options=OPTIONS,
             )
         )
+        # The token goes along as metadata. As call credentials, too, gRPC lets it through with TLS
+        # only, and fails every call without (grpc/grpc issue 29643).
+        self._client.watcher._credentials = None
         self._stop: Callable[[], object] | None = None
         self._calls: dict[str, Callable[..., bytes]] = {}
 
@@ -122,14 +125,7 @@ class GrpcClient:
                 method, request_serializer=_same, response_deserializer=_same
             ),
         )
-        answer = _translated(
-            lambda: call(
-                request,
-                timeout=timeout,
-                metadata=self._client.metadata,
-                credentials=self._client.call_credentials,
-            )
-        )
+        answer = _translated(lambda: call(request, timeout=timeout, metadata=self._client.metadata))
         return wire.read(answer)
 
 
