@@ -117,6 +117,7 @@ test-images: setup ## HAProxy, PgBouncer and Patroni of the images read the file
 test-compat: setup ## The exporter's wheel beside Patroni 3.3 and 4.1, PostgreSQL 15 to 17, etcd 3.4 and 3.5; its page in a browser
 	@lab/engine/ensure-engine.sh
 	images/build.sh base patroni
+	tests/compat/build.sh
 	tools/chromium
 	$(PYTHON) -m pytest tests/compat --show-capture=no
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prometheus_client import ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from pgha_exporter import names
@@ -24,6 +23,7 @@ from pgha_exporter.facts import Facts, Seen
 from pgha_exporter.lag import WalHistory
 from pgha_exporter.members import from_members
 from pgha_exporter.patroni.model import PatroniFacts
+from pgha_exporter.process import Process
 from pgha_exporter.publish import cluster, etcd, node, rest
 from pgha_exporter.rendering import Rendering
 from pgha_exporter.samples import Samples
@@ -62,7 +62,7 @@ class Exporter:
         self._sources = Sources.of(
             settings, self._history, self._changes, self._durations, lambda: self._identifier
         )
-        self._process = ProcessCollector(registry=None)
+        self._process = Process()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._last: Collection | None = None
@@ -106,8 +106,8 @@ class Exporter:
             self._scrapes += 1
             at, text = self._texts.get(content_type, (float("-inf"), b""))
             if at != collection.at:
-                rows, process = collection.samples.rows(), self._process.collect()
-                text = self._rendering.text(encode, content_type, rows, process)
+                rows = (*collection.samples.rows(), *self._process.rows(collection.at))
+                text = self._rendering.text(encode, content_type, rows)
                 self._texts[content_type] = (collection.at, text)
         return text, content_type
 

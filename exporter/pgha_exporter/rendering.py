@@ -28,25 +28,26 @@ class Rows:
     family: Callable[[], Family]
 
 
+def rows_of(families: Iterable[Family]) -> list[Rows]:
+    """Those of a collector of prometheus_client."""
+    return [Rows(each.name, each.samples, lambda each=each: each) for each in families]  # type: ignore[misc]
+
+
 class Rendering:
     """Remembers, by content type and metric, what was encoded last."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[Sequence[Any], bytes]] = {}
 
-    def text(
-        self, encode: Encode, content_type: str, rows: Iterable[Rows], more: Iterable[Family]
-    ) -> bytes:
+    def text(self, encode: Encode, content_type: str, rows: Iterable[Rows]) -> bytes:
         """The exposition.
 
         Args:
             encode: what prometheus_client's ``choose_encoder`` gives, with its content type.
-            more: families that are other ones each time.
         """
         parts = [self._part(encode, content_type, each) for each in rows]
-        parts.append(encode(_Registry(more)))
         text = b"".join(part.removesuffix(END) for part in parts)
-        return text + END if parts[-1].endswith(END) else text
+        return text + END if parts and parts[-1].endswith(END) else text
 
     def _part(self, encode: Encode, content_type: str, rows: Rows) -> bytes:
         values, part = self._known.get((content_type, rows.name), (None, b""))

@@ -6,8 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from tests.compat.cluster import Cluster, Versions
+from tests.compat.cluster import Cluster
 from tests.compat.exporter import install
+from tests.compat.versions import Versions
 
 
 class Ahead:

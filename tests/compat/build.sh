@@ -14,6 +14,7 @@ LOG=$CACHE_DIR/build-compat.log
 compat_inputs() {
   {
     folder_hash "$HERE/image"
+    cat "$HERE/build.sh"
     cat "$IMAGES_DIR"/{patroni,exporter}/build-requirements.txt "$IMAGES_DIR/exporter/requirements.txt"
     image_id "$PATRONI_IMAGE"
     image_id "$OLD_DEBIAN_IMAGE" || true
@@ -47,6 +48,8 @@ wheels() {
   pip_download "$target/patroni" "$HERE/image/patroni.txt"
   pip_download "$target/exporter" "$IMAGES_DIR/exporter/build-requirements.txt"
   pip_download "$target/exporter" "$IMAGES_DIR/exporter/requirements.txt"
+  # For the exporter's extra "binary"; its hash is in patroni.txt. pip complains if the two psycopg ever differ.
+  cp "$target"/patroni/psycopg_binary-*.whl "$target/exporter/"
   cp "$IMAGES_DIR/patroni/build-requirements.txt" "$target/patroni/"
   cp "$HERE/image/patroni.txt" "$target/patroni/requirements.txt"
   cp "$IMAGES_DIR"/exporter/{build-requirements,requirements}.txt "$target/exporter/"

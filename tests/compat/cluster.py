@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+import httpx
+
 from pgha import certificates
 from pgha.wait import Pending, poll
+from tests.compat import etcd
 from tests.compat.container import ROOT, Container
+from tests.compat.versions import DIRECTORY, SCOPE, Versions
 
-DIRECTORY = "/tmp/cluster"
-SCOPE = "main"
 MEMBERS = {"node1": (5432, 8008), "node2": (5433, 8009)}
 """Ports of PostgreSQL and of Patroni by member."""
 START_S = 60
@@ -24,29 +27,11 @@ SIDES = (certificates._SERVER, certificates._CLIENT)
 
 
 @dataclass(frozen=True)
-class Versions:
-    image: str
-    patroni: str
-    postgres: int
-    etcd: str
-    tls: bool
-
-    def __str__(self) -> str:
-        tls = "tls" if self.tls else "plain"
-        return f"patroni{self.patroni}-postgres{self.postgres}-etcd{self.etcd}-{tls}"
-
-    @property
-    def etcd_program(self) -> str:
-        return "/opt/etcd-3.4" if (self.image, self.etcd) == ("new", "3.4") else "/usr/bin/etcd"
-
-    @property
-    def scheme(self) -> str:
-        return "https" if self.tls else "http"
-
-
-@dataclass(frozen=True)
 class Cluster:
-    """``monitor`` is the password of the role pgha_monitor, ``web`` that of the exporter's page."""
+    """``monitor`` is the password of the role pgha_monitor, ``web`` that of the exporter's page.
+
+    ``logins`` are etcd's passwords by user.
+    """
 
     versions: Versions
     container: Container
@@ -54,6 +39,7 @@ class Cluster:
     superuser: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     monitor: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     web: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    logins: Mapping[str, str] = field(default_factory=lambda: _logins(), repr=False)
 
     @classmethod
     def start(cls, versions: Versions) -> Cluster:
@@ -72,8 +58,12 @@ class Cluster:
             files[f"{member}.yml"] = json.dumps(_patroni(cluster, member), indent=1)
         files["pgpass"] = f"*:*:*:pgha_monitor:{cluster.monitor}\n"
         files["monitor-password"] = f"{cluster.monitor}\n"
+        files["etcd-password"] = f"{cluster.logins[etcd.EXPORTER]}\n"
+        files[etcd.TOKEN_KEY] = secrets.token_hex(32)
         container.write(DIRECTORY, files)
         cluster.start_etcd()
+        if versions.login:
+            cluster.switch_on_logins()
         for member in MEMBERS:
             cluster.start_member(member)
             poll(
@@ -93,28 +83,29 @@ class Cluster:
         end(self.container, self.versions)
 
     def start_etcd(self) -> None:
-        client, peer = f"{self.versions.scheme}://127.0.0.1:2379", "http://127.0.0.1:2380"
-        tls = [
-            f"--cert-file={DIRECTORY}/tls/server.crt",
-            f"--key-file={DIRECTORY}/tls/server.key",
-            f"--trusted-ca-file={DIRECTORY}/tls/ca.crt",
-            "--client-cert-auth",
-        ]
-        self.container.start_process(
-            f"{DIRECTORY}/etcd",
-            [
-                self.versions.etcd_program,
-                "--name=etcd1",
-                f"--data-dir={DIRECTORY}/etcd-data",
-                f"--listen-client-urls={client}",
-                f"--advertise-client-urls={client}",
-                f"--listen-peer-urls={peer}",
-                f"--initial-advertise-peer-urls={peer}",
-                f"--initial-cluster=etcd1={peer}",
-                "--unsafe-no-fsync" if self.versions.etcd == "3.5" else "--logger=zap",
-                *(tls if self.versions.tls else []),
-            ],
+        self.container.start_process(f"{DIRECTORY}/etcd", etcd.command(self.versions))
+
+    def switch_on_logins(self) -> None:
+        with self.ask_etcd() as client:
+            poll(
+                lambda: _answers(client), deadline_s=START_S, interval_s=0.1, what="etcd to answer"
+            )
+            etcd.switch_on(client, self.logins)
+
+    def ask_etcd(self) -> httpx.Client:
+        """A client of etcd's gateway, without a login; it has no client certificate."""
+        return httpx.Client(
+            base_url=f"{self.versions.scheme}://{self.container.address}:2379",
+            verify=self.trust() if self.versions.tls else False,
+            timeout=5,
+            trust_env=False,
         )
+
+    def trust(self) -> ssl.SSLContext:
+        """Trusts the cluster's CA; its certificate names localhost, and the test is outside."""
+        context = ssl.create_default_context(cadata=self.ca)
+        context.check_hostname = False
+        return context
 
     def kill_etcd(self) -> None:
         self.container.signal(f"{DIRECTORY}/etcd", "KILL")
@@ -163,6 +154,18 @@ def end(container: Container, versions: Versions) -> None:
         container.remove()
 
 
+def _logins() -> Mapping[str, str]:
+    users = (etcd.ADMINISTRATOR, etcd.PATRONI, etcd.EXPORTER)
+    return {user: secrets.token_hex(16) for user in users}
+
+
+def _answers(client: httpx.Client) -> bool | Pending:
+    try:
+        return client.get("/health").json()["health"] == "true" or Pending("no leader yet")
+    except httpx.TransportError as err:
+        return Pending(type(err).__name__)
+
+
 def _certificates() -> tuple[str, dict[str, str]]:
     """The CA, and the files of one pair for everybody, server and client."""
     now = datetime.now(timezone.utc)
@@ -182,27 +185,37 @@ def _certificates() -> tuple[str, dict[str, str]]:
 
 def _patroni(cluster: Cluster, member: str) -> Mapping[str, object]:
     postgres, api = MEMBERS[member]
-    etcd: dict[str, object] = {"hosts": "127.0.0.1:2379", "protocol": cluster.versions.scheme}
     restapi: dict[str, object] = {
         "listen": f"127.0.0.1:{api}",
         "connect_address": f"127.0.0.1:{api}",
     }
     if cluster.versions.tls:
         pair = {"cert": f"{DIRECTORY}/tls/server.crt", "key": f"{DIRECTORY}/tls/server.key"}
-        etcd |= pair | {"cacert": f"{DIRECTORY}/tls/ca.crt"}
         restapi |= {"certfile": pair["cert"], "keyfile": pair["key"]}
     return {
         "scope": SCOPE,
         "name": member,
         "restapi": restapi,
         "ctl": {"cacert": f"{DIRECTORY}/tls/ca.crt"} if cluster.versions.tls else {},
-        "etcd3": etcd,
+        "etcd3": _patronis_etcd(cluster),
         "bootstrap": {
             "dcs": {"ttl": 20, "loop_wait": 2, "retry_timeout": 5, "failsafe_mode": True},
             "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "no-sync"],
         },
         "postgresql": _postgresql(cluster, member, postgres),
     }
+
+
+def _patronis_etcd(cluster: Cluster) -> Mapping[str, object]:
+    found: dict[str, object] = {"hosts": "127.0.0.1:2379", "protocol": cluster.versions.scheme}
+    tls = f"{DIRECTORY}/tls"
+    if cluster.versions.tls:
+        found |= {"cacert": f"{tls}/ca.crt"}
+    if cluster.versions.client_certificates:
+        found |= {"cert": f"{tls}/server.crt", "key": f"{tls}/server.key"}
+    if cluster.versions.login:
+        found |= {"username": etcd.PATRONI, "password": cluster.logins[etcd.PATRONI]}
+    return found
 
 
 def _postgresql(cluster: Cluster, member: str, port: int) -> Mapping[str, object]:

@@ -11,18 +11,22 @@ from pathlib import Path
 import pytest
 
 from tests.compat.ahead import Ahead
-from tests.compat.cluster import Cluster, Versions
+from tests.compat.cluster import Cluster
 from tests.compat.container import ROOT, remove_leftovers
 from tests.compat.exporter import Exporter, build_wheel
+from tests.compat.versions import Versions
 
 OLD, NEW = "old", "new"
 COMBINATIONS = (
     Versions(OLD, patroni="3.3", postgres=15, etcd="3.4", tls=False),
     Versions(NEW, patroni="4.1", postgres=16, etcd="3.5", tls=True),
-    Versions(NEW, patroni="3.3", postgres=17, etcd="3.4", tls=True),
-    Versions(NEW, patroni="4.1", postgres=17, etcd="3.5", tls=False),
+    Versions(NEW, patroni="3.3", postgres=17, etcd="3.4", tls=True, login=True, binary=True),
+    Versions(NEW, patroni="4.1", postgres=17, etcd="3.5", tls=False, login=True),
 )
-"""Every version at least once, both with TLS and without; not every pair."""
+"""Every version at least once, both with TLS and without; not every pair.
+
+Every etcd with authentication and without.
+"""
 FOR_THE_PAGE = COMBINATIONS[-1]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pgha import bcrypt
 from pgha.wait import Pending, poll
-from tests.compat.cluster import DIRECTORY, MEMBERS, SCOPE, Cluster
+from tests.compat import etcd
+from tests.compat.cluster import MEMBERS, Cluster
 from tests.compat.container import COMMAND_S, ROOT
+from tests.compat.versions import DIRECTORY, SCOPE
 
 SOURCES = (
     "exporter/pyproject.toml", "exporter/README.md", "exporter/pgha_exporter", "_utils/pgha",
@@ -46,11 +47,18 @@ def install(cluster: Cluster, wheel: Path) -> None:
     """A clean environment with the wheel and what it asks for."""
     container = cluster.container
     subprocess.run(["docker", "cp", "-q", wheel, f"{container.name}:/tmp/"], check=True)
+    extras = "grpc,binary" if cluster.versions.binary else "grpc"
     container.run("python3", "-m", "venv", "/tmp/exporter")
     container.run(
         "/tmp/exporter/bin/pip", "install", "-q", "--no-index", "--find-links", "/wheels/exporter",
-        f"/tmp/{wheel.name}[grpc]",
+        f"/tmp/{wheel.name}[{extras}]",
     )  # fmt: skip
+
+
+def libpq(cluster: Cluster) -> str:
+    """Whose libpq psycopg uses: ``python`` for the system's, ``binary`` for its own."""
+    show = "import psycopg.pq; print(psycopg.pq.__impl__)"
+    return cluster.container.run("/tmp/exporter/bin/python", "-c", show).strip()
 
 
 @dataclass(frozen=True)
@@ -92,22 +100,25 @@ class Exporter:
             settings["PATRONI_URL"] = f"{scheme}://127.0.0.1:{api}"
         if cluster.versions.tls:
             settings |= self._tls(dsn, postgres, api)
+        if cluster.versions.login:
+            settings["ETCD_USERNAME"] = etcd.EXPORTER
+            settings["ETCD_PASSWORD_FILE"] = f"{DIRECTORY}/etcd-password"
         given = {f"PGHA_EXPORTER_{name}": value for name, value in (settings | self.more).items()}
         # Without TLS the password comes in libpq's own way.
         return given if cluster.versions.tls else given | {"PGPASSFILE": f"{DIRECTORY}/pgpass"}
 
     def _tls(self, dsn: str, postgres: int, api: int) -> dict[str, str]:
         tls = f"{DIRECTORY}/tls"
+        pair = {"ETCD_CERT_FILE": f"{tls}/server.crt", "ETCD_KEY_FILE": f"{tls}/server.key"}
         return {
             "POSTGRES_DSN": f"{dsn} sslmode=verify-full sslrootcert={tls}/ca.crt",
             "POSTGRES_PASSWORD_FILE": f"{DIRECTORY}/monitor-password",
             "PATRONI_CA_FILE": f"{tls}/ca.crt",
             "ETCD_CA_FILE": f"{tls}/ca.crt",
-            "ETCD_CERT_FILE": f"{tls}/server.crt",
-            "ETCD_KEY_FILE": f"{tls}/server.key",
             "CERTIFICATE_DIRECTORY": tls,
             "SERVED_PORTS": f"postgres:{postgres},{api},2379,{self.port}",
             "WEB_CONFIG_FILE": f"{tls}/web.yml",
+            **(pair if self.cluster.versions.client_certificates else {}),
         }
 
     def check(self) -> str:
@@ -143,17 +154,11 @@ class Exporter:
         tls = self.cluster.versions.tls
         return httpx.Client(
             base_url=self.url,
-            verify=self.tls() if tls else False,
+            verify=self.cluster.trust() if tls else False,
             auth=login if tls and password else None,
             timeout=10,
             trust_env=False,
         )
-
-    def tls(self) -> ssl.SSLContext:
-        """Trusts the cluster's CA; its certificate names localhost, and the test is outside."""
-        context = ssl.create_default_context(cadata=self.cluster.ca)
-        context.check_hostname = False
-        return context
 
     def scrape(self) -> Values:
         """Samples by ``name{label values without scope}``, sorted by the labels' names."""

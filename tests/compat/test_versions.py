@@ -9,7 +9,7 @@ import pytest
 
 from pgha_exporter.names import BLOCKED_REASONS
 from tests.compat.conftest import Setup
-from tests.compat.exporter import Exporter, Values
+from tests.compat.exporter import Exporter, Values, libpq
 
 SCRAPE_S = 3.0
 SEEN_S = 30
@@ -47,6 +47,10 @@ def test_the_settings_are_accepted_and_it_gets_ready(setup: Setup) -> None:
         assert "can be used" in exporter.check()
         assert exporter.get("/-/ready").status_code == 200
         assert exporter.get("/-/healthy", password=False).status_code == 200
+
+
+def test_psycopg_uses_the_libpq_that_it_was_installed_with(setup: Setup) -> None:
+    assert libpq(setup.cluster) == ("binary" if setup.cluster.versions.binary else "python")
 
 
 def test_every_source_answers(setup: Setup) -> None:
@@ -186,7 +190,7 @@ def test_a_lost_etcd_takes_only_its_own_metrics_along(setup: Setup) -> None:
 
 def test_no_password_is_shown_anywhere(setup: Setup) -> None:
     cluster = setup.cluster
-    secrets = (cluster.monitor, cluster.superuser, cluster.web)
+    secrets = (cluster.monitor, cluster.superuser, cluster.web, *cluster.logins.values())
     for exporter in setup.exporters:
         for text in (exporter.get("/metrics").text, exporter.get("/").text, exporter.log):
             assert text

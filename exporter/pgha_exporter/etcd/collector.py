@@ -94,10 +94,14 @@ class MemberCollector:
         self._members_at = float("-inf")
 
     def collect(self) -> EtcdFacts:
+        had_token = self._client is not None and bool(self._endpoint.username)
         try:
             facts = self._ask(self._opened())
         except SourceError as err:
             self._failed(err)
+            if had_token and err.reason == "auth":
+                # The token has ended, or etcd has forgotten it: log in again, once.
+                return self.collect()
             raise
         self._failures = 0
         return facts

@@ -23,7 +23,10 @@ MEMBERS = ((11, "e1", False, "http://e1:2379"), (12, "e2", True, "http://e2:2379
 
 @dataclass
 class FakeEtcd:
-    """``keys`` maps a key to (value, lease); ``fails`` names calls that are refused."""
+    """``keys`` maps a key to (value, lease); ``fails`` names calls that are refused.
+
+    With a ``password`` only who brings one of the ``tokens`` is answered.
+    """
 
     url: str = ""
     keys: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -32,6 +35,8 @@ class FakeEtcd:
     events: queue.Queue[tuple[str, str | None] | None] = field(default_factory=queue.Queue)
     calls: list[str] = field(default_factory=list)
     watched: threading.Event = field(default_factory=threading.Event)
+    password: str = ""
+    tokens: set[str] = field(default_factory=set)
 
 
 @contextmanager
@@ -62,17 +67,31 @@ class _Handlers(grpc.GenericRpcHandler):
             "MemberList": self._members,
             "Range": self._range,
             "LeaseTimeToLive": self._lease,
+            "Authenticate": self._login,
         }.get(name)
         if answer is None:
             return None
 
         def call(request: bytes, context: Any) -> bytes:
             self._etcd.calls.append(name)
+            if name != "Authenticate":
+                self._let_in(context)
             if name in self._etcd.fails:
                 context.abort(self._etcd.fails[name], "etcdserver: refused by the test")
             return answer(request)
 
         return grpc.unary_unary_rpc_method_handler(call)
+
+    def _let_in(self, context: Any) -> None:
+        given = dict(context.invocation_metadata()).get("token")
+        if self._etcd.password and given not in self._etcd.tokens:
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "etcdserver: invalid auth token")
+
+    def _login(self, raw: bytes) -> bytes:
+        assert etcdrpc.AuthenticateRequest.FromString(raw).password == self._etcd.password
+        token = f"token.{self._etcd.calls.count('Authenticate')}"
+        self._etcd.tokens.add(token)
+        return bytes(etcdrpc.AuthenticateResponse(token=token).SerializeToString())
 
     def _status(self, _: bytes) -> bytes:
         errors = self._etcd.status.get(8, ())
@@ -102,7 +121,8 @@ class _Handlers(grpc.GenericRpcHandler):
         )
         return bytes(answer.SerializeToString())
 
-    def _watch(self, requests: Any, _: Any) -> Iterator[bytes]:
+    def _watch(self, requests: Any, context: Any) -> Iterator[bytes]:
+        self._let_in(context)
         next(requests)
         yield etcdrpc.WatchResponse(created=True, watch_id=1).SerializeToString()
         self._etcd.watched.set()

@@ -36,7 +36,7 @@ def test_the_text_is_what_the_encoder_makes_of_all_families(accept: str) -> None
     for lag in (1.0, 1.0, 2.5, 1.0):
         found = samples(lag)
         expected = encode(Registry(list(found.families())))
-        assert rendering.text(encode, content_type, found.rows(), []) == expected
+        assert rendering.text(encode, content_type, found.rows()) == expected
 
 
 def test_only_what_changed_is_encoded_again() -> None:
@@ -49,17 +49,17 @@ def test_only_what_changed_is_encoded_again() -> None:
         return encode(Registry(families))
 
     rendering = Rendering()
-    rendering.text(watched, content_type, samples(1.0).rows(), [])
+    rendering.text(watched, content_type, samples(1.0).rows())
     assert len(encoded) == 5
     encoded.clear()
-    rendering.text(watched, content_type, samples(2.0, "switchover").rows(), [])
+    rendering.text(watched, content_type, samples(2.0, "switchover").rows())
     assert encoded == ["pgha_member_lag_seconds", "pgha_leader_changes"]
 
 
 def test_formats_are_kept_apart() -> None:
     rendering = Rendering()
     texts = {
-        accept: rendering.text(*choose_encoder(accept), samples(1.0).rows(), [])
+        accept: rendering.text(*choose_encoder(accept), samples(1.0).rows())
         for accept in ("", OPEN_METRICS)
     }
     assert texts[OPEN_METRICS].endswith(b"# EOF\n")
