@@ -52,4 +52,4 @@ def goes_on(setup: Setup) -> None:
     for exporter in setup.exporters:
         values = timed(exporter)
         assert sources(values)["etcd"] == values["pgha_etcd_has_quorum{}"] == 1
-        assert values["pgha_leader_lease_remaining_seconds{}"] >= 10
+        assert values["pgha_leader_lease_remaining_seconds{}"] >= 6

@@ -90,7 +90,8 @@ def test_quorum_lease_and_candidates(setup: Setup) -> None:
         assert values["pgha_etcd_has_quorum{}"] == 1
         assert values["pgha_etcd_voters{}"] == values["pgha_etcd_healthy_voters{}"] == 1
         assert values["pgha_etcd_failure_tolerance{}"] == 0
-        assert 10 <= values["pgha_leader_lease_remaining_seconds{}"] <= 20
+        # ttl 20 s, renewed every 10 s, and what is known of it may be some 3 s old.
+        assert 6 <= values["pgha_leader_lease_remaining_seconds{}"] <= 20
         assert values["pgha_cluster_ttl_seconds{}"] == 20
         blocked = {r: values[f"pgha_failover_blocked{{node2,{r}}}"] for r in BLOCKED_REASONS}
         assert not any(blocked.values())

@@ -3,7 +3,8 @@
 A question costs the exporter as much as all of PostgreSQL's facts together (0.5 to 1 ms of CPU over
 gRPC), so the members take turns when collections follow each other quickly. Two rules hold at any
 pace: a collection shows a quorum only after a read with quorum of its own, and no member's answer
-is older than `FRESH_S`. Scraped less often than that, every collection asks everybody.
+is older than `FRESH_S`, that on the lease than `LEASE_S`. Scraped less often than that, every
+collection asks everybody.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pgha_exporter.etcd.collector import EtcdFacts
 from pgha_exporter.source import FRESH_S, Source
 
+LEASE_S = 3.0
+"""How old what is known of the leader's lease may be: well within a loop_wait."""
 Answers = dict[str, EtcdFacts | None]
 
 
@@ -40,7 +43,7 @@ class Turns:
         voters = [url for url, facts in self._answers.items() if facts and facts.has_quorum]
         self._reader = min(voters, key=self._answered_at, default=next(iter(self._sources), ""))
         self._asked = {url for url in self._sources if url == self._reader or self._is_due(url)}
-        self._lease_due = self._clock() - self._lease_at >= FRESH_S
+        self._lease_due = self._clock() - self._lease_at >= LEASE_S
         self._ask(self._asked)
 
     def wait(self, until: float) -> Answers:

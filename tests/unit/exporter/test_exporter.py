@@ -396,3 +396,11 @@ def test_positions_of_a_replaced_database_system_are_forgotten() -> None:
         assert exporter._history.newest == 9000
         exporter._know("7002")
         assert exporter._history.newest is None
+
+
+def test_the_lease_is_shown_less_the_time_since_it_was_asked_for() -> None:
+    older = etcd_facts(1, at=NOW - 2, lease_remaining=25.0)
+    reads = {url(1): older, url(2): etcd_facts(2, lease_remaining=None)}
+    assert published(healthy(etcd=reads)).value(names.LEADER_LEASE_REMAINING) == 23
+    free = {url(1): older, url(2): etcd_facts(2, leader=None, lease_remaining=None)}
+    assert published(healthy(etcd=free)).value(names.LEADER_LEASE_REMAINING) is None
