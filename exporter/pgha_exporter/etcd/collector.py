@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 STEP_S = 0.9
 MEMBERS_S = 60.0
+LEASE_S = 3.0
+"""How old what is known of the leader's lease may be: well within a loop_wait."""
 REBUILD_AFTER = 3
 
 
@@ -90,6 +92,7 @@ class MemberCollector:
         self._failures = 0
         self._status: MemberStatus | None = None
         self._status_at = float("-inf")
+        self._lease: tuple[int, float, float] | None = None
         self._members: tuple[Peer, ...] = ()
         self._members_at = float("-inf")
 
@@ -117,12 +120,20 @@ class MemberCollector:
             known = self._status_now(client)
             leader, failure = self._leader(client, known)
         self._list_members(client, known)
-        lease = None
-        if leader and leader.lease and self._wants_lease():
-            lease = client.lease_remaining(leader.lease, STEP_S)
+        lease = self._lease_of(client, leader.lease) if leader and leader.lease else None
         return EtcdFacts(
             known, not failure, failure, leader, lease, self._members, time.monotonic()
         )
+
+    def _lease_of(self, client: Client, lease: int) -> float | None:
+        """What is certain of it: as this member said, less the time since then."""
+        if self._wants_lease():
+            left, self._lease = client.lease_remaining(lease, STEP_S), None
+            if left is not None:
+                self._lease = (lease, left, time.monotonic())
+        known, left, at = self._lease or (0, 0.0, 0.0)
+        age = time.monotonic() - at
+        return max(left - age, 0.0) if known == lease and age < LEASE_S else None
 
     def _status_now(self, client: Client) -> MemberStatus:
         self._status = None

@@ -12,11 +12,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from pgha_exporter.etcd.collector import EtcdFacts
+from pgha_exporter.etcd.collector import LEASE_S, EtcdFacts
 from pgha_exporter.source import FRESH_S, Source
 
-LEASE_S = 3.0
-"""How old what is known of the leader's lease may be: well within a loop_wait."""
 Answers = dict[str, EtcdFacts | None]
 
 
@@ -44,6 +42,8 @@ class Turns:
         self._reader = min(voters, key=self._answered_at, default=next(iter(self._sources), ""))
         self._asked = {url for url in self._sources if url == self._reader or self._is_due(url)}
         self._lease_due = self._clock() - self._lease_at >= LEASE_S
+        if self._lease_due:
+            self._lease_at = self._clock()
         self._ask(self._asked)
 
     def wait(self, until: float) -> Answers:
@@ -67,9 +67,7 @@ class Turns:
 
     def _take(self, urls: Iterable[str], until: float) -> None:
         for url in urls:
-            facts = self._answers[url] = self._sources[url].wait(until)
-            if facts and facts.lease_remaining is not None:
-                self._lease_at = max(self._lease_at, facts.at)
+            self._answers[url] = self._sources[url].wait(until)
 
     def _is_due(self, url: str) -> bool:
         facts = self._answers[url]

@@ -145,9 +145,8 @@ def test_a_collection_reads_with_quorum_and_writes_nothing() -> None:
         etcd.keys = {KEY: ("a", 77)}
         found = collector(etcd)
         facts = found.collect()
-        assert (facts.has_quorum, facts.leader, facts.lease_remaining) == (
-            True, Value(KEY, "a", 77), 25,
-        )  # fmt: skip
+        assert (facts.has_quorum, facts.leader) == (True, Value(KEY, "a", 77))
+        assert facts.lease_remaining == pytest.approx(25, abs=0.1)
         found.collect()
         # Alarm, Put, LeaseGrant and the like would be writes through raft.
         assert sorted(set(etcd.calls)) == ["LeaseTimeToLive", "MemberList", "Range", "Status"]
@@ -168,6 +167,26 @@ def test_a_member_that_reads_with_quorum_is_not_asked_for_its_state_each_time() 
         etcd.fails = dict.fromkeys(("Range", "Status"), grpc.StatusCode.UNAVAILABLE)
         with pytest.raises(SourceError):
             found.collect()
+
+
+def test_a_lease_is_known_between_two_questions_for_it_and_not_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wanted = [True]
+    with fake_etcd() as etcd:
+        etcd.keys = {KEY: ("a", 77)}
+        found = MemberCollector(Endpoint(etcd.url), GrpcClient, KEY, Durations(), lambda: wanted[0])
+        assert found.collect().lease_remaining == pytest.approx(25, abs=0.1)
+        wanted[0] = False
+        left = found.collect().lease_remaining
+        assert left is not None
+        assert 24 < left < 25
+        assert etcd.calls.count("LeaseTimeToLive") == 1
+        etcd.keys = {KEY: ("b", 78)}
+        assert found.collect().lease_remaining is None
+        etcd.keys = {KEY: ("a", 77)}
+        monkeypatch.setattr("pgha_exporter.etcd.collector.LEASE_S", 0.0)
+        assert found.collect().lease_remaining is None
 
 
 def test_a_member_without_quorum_answers_but_has_none() -> None:
