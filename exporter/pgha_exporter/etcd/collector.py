@@ -133,7 +133,7 @@ class MemberCollector:
                 self._lease = (lease, left, time.monotonic())
         known, left, at = self._lease or (0, 0.0, 0.0)
         age = time.monotonic() - at
-        return max(left - age, 0.0) if known == lease and age < LEASE_S else None
+        return max(left - age, 0.0) if known == lease and age < LEASE_S + STEP_S else None
 
     def _status_now(self, client: Client) -> MemberStatus:
         self._status = None

@@ -67,7 +67,10 @@ class Turns:
 
     def _take(self, urls: Iterable[str], until: float) -> None:
         for url in urls:
-            self._answers[url] = self._sources[url].wait(until)
+            facts = self._answers[url] = self._sources[url].wait(until)
+            if self.wants_lease(url) and (facts is None or facts.lease_remaining is None):
+                # Without a leader there was none; it is asked for as soon as there is one.
+                self._lease_at = float("-inf")
 
     def _is_due(self, url: str) -> bool:
         facts = self._answers[url]

@@ -185,7 +185,7 @@ def test_a_lease_is_known_between_two_questions_for_it_and_not_for_long(
         etcd.keys = {KEY: ("b", 78)}
         assert found.collect().lease_remaining is None
         etcd.keys = {KEY: ("a", 77)}
-        monkeypatch.setattr("pgha_exporter.etcd.collector.LEASE_S", 0.0)
+        monkeypatch.setattr("pgha_exporter.etcd.collector.LEASE_S", -1.0)
         assert found.collect().lease_remaining is None
 
 
