@@ -35,6 +35,7 @@ class FakeEtcd:
     events: queue.Queue[tuple[str, str | None] | None] = field(default_factory=queue.Queue)
     calls: list[str] = field(default_factory=list)
     watched: threading.Event = field(default_factory=threading.Event)
+    watch_asks_for: dict[str, str] = field(default_factory=dict)
     password: str = ""
     tokens: set[str] = field(default_factory=set)
 
@@ -123,6 +124,7 @@ class _Handlers(grpc.GenericRpcHandler):
 
     def _watch(self, requests: Any, context: Any) -> Iterator[bytes]:
         self._let_in(context)
+        self._etcd.watch_asks_for = dict(context.invocation_metadata())
         next(requests)
         yield etcdrpc.WatchResponse(created=True, watch_id=1).SerializeToString()
         self._etcd.watched.set()
@@ -133,6 +135,13 @@ class _Handlers(grpc.GenericRpcHandler):
             found = answer.events.add(type=kind)
             found.kv.key, found.kv.value = key.encode(), (value or "").encode()
             yield answer.SerializeToString()
+
+
+def lose_and_gain_a_leader(etcd: FakeEtcd, key: str) -> None:
+    """Once somebody watches."""
+    assert etcd.watched.wait(5)
+    etcd.events.put((key, None))
+    etcd.events.put((key, "b"))
 
 
 def b64(text: str) -> str:

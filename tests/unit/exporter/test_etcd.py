@@ -25,7 +25,13 @@ from pgha_exporter.etcd.sources import client_factory
 from pgha_exporter.etcd.watcher import Watcher
 from pgha_exporter.lag import WalHistory
 from pgha_exporter.settings import Settings
-from tests.unit.exporter.etcd_server import FakeEtcd, b64, fake_etcd, fake_gateway
+from tests.unit.exporter.etcd_server import (
+    FakeEtcd,
+    b64,
+    fake_etcd,
+    fake_gateway,
+    lose_and_gain_a_leader,
+)
 from tests.unit.exporter.support import until
 
 KEY = "/service/main/leader"
@@ -234,11 +240,11 @@ def test_the_watch_feeds_the_changes_and_moves_on_after_an_error() -> None:
         endpoints = [Endpoint(f"http://127.0.0.1:{dead.getsockname()[1]}"), Endpoint(etcd.url)]
         watcher = Watcher(endpoints[1:], GrpcClient, "/service/main/", changes)
         watcher.start()
-        assert etcd.watched.wait(5)
-        etcd.events.put((KEY, None))
-        etcd.events.put((KEY, "b"))
+        lose_and_gain_a_leader(etcd, KEY)
         assert until(lambda: changes.counts(0).by_cause["failover"] == 1)
         watcher.stop()
+        # etcd itself then ends a watch through a member that has lost its leader.
+        assert etcd.watch_asks_for["hasleader"] == "true"
 
 
 def test_a_watch_that_etcd_cancels_or_that_is_closed_ends() -> None:

@@ -14,7 +14,7 @@ from pgha_exporter.etcd.grpc_client import GrpcClient
 from pgha_exporter.etcd.model import Endpoint
 from pgha_exporter.etcd.watcher import Watcher
 from pgha_exporter.lag import WalHistory
-from tests.unit.exporter.etcd_server import FakeEtcd, fake_etcd
+from tests.unit.exporter.etcd_server import FakeEtcd, fake_etcd, lose_and_gain_a_leader
 from tests.unit.exporter.support import until
 
 KEY = "/service/main/leader"
@@ -68,9 +68,7 @@ def test_the_watch_logs_in_too(etcd: FakeEtcd, endpoint: Endpoint) -> None:
     changes = LeaderChanges("/service/main/", WalHistory())
     watcher = Watcher([endpoint], GrpcClient, "/service/main/", changes)
     watcher.start()
-    assert etcd.watched.wait(5)
-    etcd.events.put((KEY, None))
-    etcd.events.put((KEY, "b"))
+    lose_and_gain_a_leader(etcd, KEY)
     assert until(lambda: changes.counts(0).by_cause["failover"] == 1)
     watcher.stop()
 

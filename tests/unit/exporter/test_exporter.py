@@ -26,12 +26,14 @@ from pgha_exporter.samples import Samples
 from pgha_exporter.server import ServerFacts, Space
 from pgha_exporter.settings import Settings
 from pgha_exporter.source import Status
+from pgha_exporter.sources import patroni_prefix
 from pgha_exporter.web.config import Access
 from pgha_exporter.web.home import home
 from pgha_exporter.web.pages import Pages, budget
 from pgha_exporter.web.request import Request
 from pgha_exporter.web.server import Server
 from tests.unit.clients.servers import hung_server, silence
+from tests.unit.exporter.etcd_server import fake_etcd
 from tests.unit.exporter.support import (
     NAMES,
     NOW,
@@ -404,3 +406,18 @@ def test_the_lease_is_shown_less_the_time_since_it_was_asked_for() -> None:
     assert published(healthy(etcd=reads)).value(names.LEADER_LEASE_REMAINING) == 23
     free = {url(1): older, url(2): etcd_facts(2, leader=None, lease_remaining=None)}
     assert published(healthy(etcd=free)).value(names.LEADER_LEASE_REMAINING) is None
+
+
+def test_patroni_is_asked_again_when_etcd_names_another_leader() -> None:
+    key = f"{patroni_prefix(Settings(scope='main', member=ME))}leader"
+    with fake_patroni() as patroni, fake_etcd() as etcd:
+        etcd.keys = {key: (LEADER, 77)}
+        with running(patroni_url=patroni.url, etcd_endpoints=(etcd.url,)) as exporter:
+            asked = []
+            for leader in (LEADER, LEADER, OTHER):
+                etcd.keys = {key: (leader, 77)}
+                exporter._last = None
+                exporter.collect()
+                asked.append(sum(path == "/cluster" for _, path, _, _ in patroni.requests))
+    assert asked[:2] == [1, 1]
+    assert asked[2] == 2
