@@ -3,6 +3,7 @@
 ExporterError
 ├── SettingsError   the configuration cannot be used; holds every problem found
 └── SourceError     a source did not give its answer; ``reason`` says why
+    └── GatewayError   etcd's HTTP gateway is off, or does not serve this client; gRPC may
 """
 
 from __future__ import annotations
@@ -37,3 +38,10 @@ class SourceError(ExporterError):
     def __init__(self, reason: str, text: str) -> None:
         self.reason = reason
         super().__init__(text)
+
+
+class GatewayError(SourceError):
+    """etcd cannot be asked over HTTP here."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("protocol", text)

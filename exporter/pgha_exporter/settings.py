@@ -43,7 +43,8 @@ class Settings:
         etcd_endpoints: URL of every etcd member, voters and learners.
         etcd_ca_file, etcd_cert_file, etcd_key_file: TLS of etcd.
         etcd_username, etcd_password_file: where etcd asks for them.
-        etcd_protocol: grpc, http, or auto for grpc where etcd3 is installed.
+        etcd_protocol: http, grpc, or auto for grpc only where etcd's HTTP gateway refuses and etcd3
+            is installed.
         etcd_quota_bytes: etcd's quota-backend-bytes; etcd before 3.6 does not tell.
         route_host, route_rw_port, route_ro_port, route_ca_file: what applications connect to.
         certificate_directory: every ``*.crt`` below it is watched.

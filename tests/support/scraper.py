@@ -14,6 +14,7 @@ times, ``pause_s`` apart. Prints ``{name: {"ms": [...], "bytes", "series", "erro
 from __future__ import annotations
 
 import base64
+import gzip
 import http.client
 import json
 import os
@@ -26,6 +27,13 @@ from urllib.parse import urlsplit
 
 Target = dict[str, Any]
 TIMEOUT_S = 10
+PROMETHEUS = {
+    "Accept": "application/openmetrics-text;version=1.0.0;q=0.5,"
+    "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+    "Accept-Encoding": "gzip",
+    "X-Prometheus-Scrape-Timeout-Seconds": str(TIMEOUT_S),
+}
+"""What Prometheus 2 asks with, unless its configuration says otherwise."""
 
 
 class Scraper:
@@ -42,9 +50,11 @@ class Scraper:
         self._connection.request("GET", self._url.path, headers=self._headers())
         answer = self._connection.getresponse()
         content = answer.read()
+        seconds = time.perf_counter() - started
         if answer.status != 200:
             raise OSError(f"HTTP {answer.status}")
-        return time.perf_counter() - started, content
+        packed = answer.headers.get("Content-Encoding") == "gzip"
+        return seconds, gzip.decompress(content) if packed else content
 
     def renew(self) -> None:
         self._connection.close()
@@ -58,9 +68,9 @@ class Scraper:
 
     def _headers(self) -> dict[str, str]:
         if not self._target.get("user"):
-            return {}
+            return PROMETHEUS
         login = f"{self._target['user']}:{self._target['password']}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(login).decode()}"}
+        return {**PROMETHEUS, "Authorization": f"Basic {base64.b64encode(login).decode()}"}
 
 
 def cpu_s(pid: int) -> float:

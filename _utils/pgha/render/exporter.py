@@ -65,7 +65,6 @@ def config(topology: Topology, node: Node) -> dict[str, Any]:
         "etcd_ca_file": CA,
         "etcd_cert_file": f"{IN_CONTAINER}/etcd-client.crt",
         "etcd_key_file": f"{IN_CONTAINER}/etcd-client.key",
-        "etcd_protocol": "grpc",
         "etcd_quota_bytes": QUOTA_BYTES,
         "route_host": topology.hostname,
         "route_rw_port": topology.port,

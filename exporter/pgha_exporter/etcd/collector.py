@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pgha_exporter.errors import SourceError
+from pgha_exporter.errors import GatewayError, SourceError
 from pgha_exporter.etcd.model import Client, Endpoint, MemberStatus, Peer, Value
 from pgha_exporter.names import ETCD_BUCKETS, ETCD_OPERATIONS
 from pgha_exporter.source import FRESH_S
@@ -99,19 +99,26 @@ class MemberCollector:
     def collect(self) -> EtcdFacts:
         had_token = self._client is not None and bool(self._endpoint.username)
         try:
-            facts = self._ask(self._opened())
+            return self._collected()
         except SourceError as err:
-            self._failed(err)
-            if had_token and err.reason == "auth":
-                # The token has ended, or etcd has forgotten it: log in again, once.
-                return self.collect()
+            # A token has ended, or etcd has forgotten it, or this way does not lead to etcd: once
+            # more, with a new login or the other way.
+            if isinstance(err, GatewayError) or (had_token and err.reason == "auth"):
+                return self._collected()
             raise
-        self._failures = 0
-        return facts
 
     def abort(self) -> None:
         # Each call has its own timeout; a client closed under a call would tell nothing new.
         self._members_at = float("-inf")
+
+    def _collected(self) -> EtcdFacts:
+        try:
+            facts = self._ask(self._opened())
+        except SourceError as err:
+            self._failed(err)
+            raise
+        self._failures = 0
+        return facts
 
     def _ask(self, client: Client) -> EtcdFacts:
         known = self._status if time.monotonic() - self._status_at < FRESH_S else None
@@ -156,7 +163,7 @@ class MemberCollector:
         try:
             read = self._timed("linearizable_read", lambda: client.get(self._key, STEP_S))
         except SourceError as err:
-            if err.reason == "auth":
+            if err.reason == "auth" or isinstance(err, GatewayError):
                 raise
             return None, str(err)
         return read, ""
@@ -176,7 +183,8 @@ class MemberCollector:
     def _failed(self, err: SourceError) -> None:
         self._failures += 1
         # An expired token stays refused for ever, and a renewed certificate is read by a new one.
-        if err.reason in ("auth", "tls") or self._failures % REBUILD_AFTER == 0:
+        useless = err.reason in ("auth", "tls") or isinstance(err, GatewayError)
+        if useless or self._failures % REBUILD_AFTER == 0:
             client, self._client = self._client, None
             if client:
                 client.close()

@@ -111,6 +111,27 @@ def json_values(raw: Any) -> tuple[Value, ...]:
     )
 
 
+def json_ttl(raw: Any) -> float | None:
+    """Seconds of a LeaseTimeToLiveResponse; None for a lease that is gone, which is -1 there."""
+    seconds = _int(raw, "TTL")
+    return float(seconds) if seconds >= 0 else None
+
+
+def json_events(raw: Any) -> tuple[Event, ...]:
+    """The events of one line of a watch; SourceError when it tells that the watch was refused."""
+    answer = _object(raw)
+    result = _object(answer.get("result", {}))
+    if "error" in answer or result.get("canceled"):
+        raise SourceError("refused", f"etcd cancelled the watch: {str(raw)[:200]}")
+    return tuple(_json_event(item) for item in _objects(result, "events"))
+
+
+def _json_event(item: Mapping[str, Any]) -> Event:
+    kv = _object(item.get("kv", {}))
+    deleted = item.get("type") == "DELETE"
+    return Event(plain(kv.get("key", "")), None if deleted else plain(kv.get("value", "")))
+
+
 def plain(encoded: Any) -> str:
     """The text of a base64 value; raises SourceError."""
     try:

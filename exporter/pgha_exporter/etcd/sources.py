@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pgha_exporter.etcd.collector import Durations, EtcdFacts, MemberCollector
+from pgha_exporter.etcd.http_client import HttpClient
 from pgha_exporter.etcd.model import Client, Endpoint
 from pgha_exporter.etcd.turns import Turns
 from pgha_exporter.settings import Settings
@@ -28,21 +29,30 @@ def endpoints_of(settings: Settings) -> list[Endpoint]:
 
 
 def client_factory(settings: Settings) -> Callable[[Endpoint], Client]:
-    """gRPC or HTTP; etcd3 is only imported, with its 15 MiB, when it is used."""
+    """HTTP or gRPC; etcd3 is only imported, with its 15 MiB, when it is used."""
+    if settings.etcd_protocol == "grpc":
+        return _over_grpc
+    if settings.etcd_protocol == "http" or not has_etcd3():
+        return HttpClient
+    return _Either()
 
-    def over_http(endpoint: Endpoint) -> Client:
-        from pgha_exporter.etcd.http_client import HttpClient
 
-        return HttpClient(endpoint)
+class _Either:
+    """Over HTTP; over gRPC to a member whose gateway has refused once."""
 
-    def over_grpc(endpoint: Endpoint) -> Client:
-        from pgha_exporter.etcd.grpc_client import GrpcClient
+    def __init__(self) -> None:
+        self._refused: set[str] = set()
 
-        return GrpcClient(endpoint)
+    def __call__(self, endpoint: Endpoint) -> Client:
+        if endpoint.url in self._refused:
+            return _over_grpc(endpoint)
+        return HttpClient(endpoint, lambda: self._refused.add(endpoint.url))
 
-    if settings.etcd_protocol == "auto":
-        return over_grpc if has_etcd3() else over_http
-    return over_grpc if settings.etcd_protocol == "grpc" else over_http
+
+def _over_grpc(endpoint: Endpoint) -> Client:
+    from pgha_exporter.etcd.grpc_client import GrpcClient
+
+    return GrpcClient(endpoint)
 
 
 def has_etcd3() -> bool:

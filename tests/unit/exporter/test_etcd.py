@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
@@ -11,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import grpc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pgha_exporter.changes import LeaderChanges
@@ -19,15 +18,12 @@ from pgha_exporter.errors import SourceError
 from pgha_exporter.etcd import parse, wire
 from pgha_exporter.etcd.collector import Durations, MemberCollector
 from pgha_exporter.etcd.grpc_client import GrpcClient
-from pgha_exporter.etcd.http_client import HttpClient, _events
+from pgha_exporter.etcd.http_client import HttpClient
 from pgha_exporter.etcd.model import Client, Endpoint, Event, Value
-from pgha_exporter.etcd.sources import client_factory
 from pgha_exporter.etcd.watcher import Watcher
 from pgha_exporter.lag import WalHistory
-from pgha_exporter.settings import Settings
 from tests.unit.exporter.etcd_server import (
     FakeEtcd,
-    b64,
     fake_etcd,
     fake_gateway,
     lose_and_gain_a_leader,
@@ -124,21 +120,6 @@ def test_a_frozen_member_costs_the_timeout(make: Callable[[Endpoint], Client]) -
             client.status(0.1)
         assert time.monotonic() - started < 1
         assert raised.value.reason in ("timeout", "refused")
-        client.close()
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [((500, "etcdserver: request timed out"), "timeout"), ((401, "no"), "auth"),
-     ((200, "<html>"), "protocol"), ((200, []), "protocol"),
-     ((400, "etcdserver: user name is empty"), "auth")],
-)  # fmt: skip
-def test_refusals_over_http(answer: tuple[int, object], reason: str) -> None:
-    with fake_gateway(status=answer) as url:
-        client = HttpClient(Endpoint(url))
-        with pytest.raises(SourceError) as raised:
-            client.status(1)
-        assert raised.value.reason == reason
         client.close()
 
 
@@ -280,28 +261,6 @@ def test_closing_the_client_wakes_whoever_waits_for_an_event() -> None:
         assert ended
 
 
-def test_the_watch_over_http() -> None:
-    line = {"result": {"events": [{"kv": {"key": b64(KEY), "value": b64("b")}},
-                                  {"type": "DELETE", "kv": {"key": b64(KEY)}}]}}  # fmt: skip
-    with fake_gateway(watch=(200, json.dumps({"result": {"created": True}}) + "\n"
-                             + json.dumps(line) + "\n")) as url:  # fmt: skip
-        client = HttpClient(Endpoint(url))
-        watch = client.watch("/service/main/")
-        events = [next(watch), next(watch)]
-        with pytest.raises(SourceError):
-            next(watch)
-        assert events == [Event(KEY, "b"), Event(KEY, None)]
-        client.close()
-
-
-def test_the_way_is_chosen_by_the_settings() -> None:
-    with fake_gateway() as url:
-        for protocol, kind in (("http", HttpClient), ("grpc", GrpcClient), ("auto", GrpcClient)):
-            made = client_factory(Settings(etcd_protocol=protocol))(Endpoint(url))
-            assert isinstance(made, kind)
-            made.close()
-
-
 @given(st.dictionaries(st.integers(1, 500), st.integers(0, 2**64 - 1) | st.binary(max_size=50)))
 def test_what_is_written_is_read(fields: dict[int, int | bytes]) -> None:
     assert wire.read(wire.write(fields)) == {k: [v] for k, v in fields.items() if v}
@@ -315,29 +274,3 @@ def test_nonsense_over_grpc_is_a_source_error(raw: bytes) -> None:
         parse.members(fields)
     with suppress(SourceError):
         parse.events(wire.read(raw))
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["header", "members", "kvs", "key", "ID", "errors", "result", "events"]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=15,
-)
-
-
-@settings(max_examples=20)
-@given(JSON)
-def test_nonsense_over_http_is_a_source_error(raw: object) -> None:
-    for read in (parse.json_status, parse.json_members, parse.json_values):
-        with suppress(SourceError):
-            read(raw)
-    with suppress(SourceError):
-        list(_events(json.dumps(raw).encode()))

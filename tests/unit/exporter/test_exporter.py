@@ -412,7 +412,8 @@ def test_patroni_is_asked_again_when_etcd_names_another_leader() -> None:
     key = f"{patroni_prefix(Settings(scope='main', member=ME))}leader"
     with fake_patroni() as patroni, fake_etcd() as etcd:
         etcd.keys = {key: (LEADER, 77)}
-        with running(patroni_url=patroni.url, etcd_endpoints=(etcd.url,)) as exporter:
+        etcd_settings = {"etcd_endpoints": (etcd.url,), "etcd_protocol": "grpc"}
+        with running(patroni_url=patroni.url, **etcd_settings) as exporter:
             asked = []
             for leader in (LEADER, LEADER, OTHER):
                 etcd.keys = {key: (leader, 77)}

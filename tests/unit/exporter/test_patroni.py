@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgha_exporter import tls
 from pgha_exporter.errors import SourceError
 from pgha_exporter.patroni import api
 from pgha_exporter.patroni.api import Api
@@ -230,3 +231,22 @@ def test_an_answer_in_pieces_is_not_held_up_by_late_acknowledgements(in_pieces: 
         return time.monotonic() - started
 
     assert min(seconds() for _ in range(5)) < 0.035
+
+
+def test_a_tls_session_is_resumed_and_a_stranger_refused(in_pieces: Api) -> None:
+    resumed: list[bool | None] = []
+
+    class Told(tls._Remembering):
+        def close(self) -> None:
+            resumed.append(self.session_reused)
+            super().close()
+
+    context = tls.resuming_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.sslsocket_class = Told
+    asking = Api(in_pieces._url, transport=httpx.HTTPTransport(verify=context))
+    assert [asking.get("/patroni") for _ in range(3)] == [{}] * 3
+    assert resumed == [False, True, True]
+    with pytest.raises(SourceError) as refused:
+        Api(in_pieces._url).get("/patroni")
+    assert refused.value.reason == "tls"
