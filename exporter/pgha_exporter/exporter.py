@@ -115,6 +115,7 @@ class Exporter:
         started = time.monotonic()
         self._collections += 1
         facts = self._facts(started, started + budget_s)
+        self._sources.ask_ahead()
         statuses = self._sources.statuses()
         samples = Samples(self.settings.scope)
         self._publish(samples, facts, statuses)

@@ -118,6 +118,13 @@ class Source(Generic[T]):
             state.asked_at, state.expired = self._clock(), False
             self._changed.notify_all()
 
+    def ask_ahead(self, older_than_s: float) -> None:
+        """Ask a source that answers, if its answer has reached an age; nobody waits for it."""
+        with self._changed:
+            if not self._state.up:
+                return
+        self.ask(unless_younger_s=older_than_s)
+
     def wait(self, until: float) -> T | None:
         """This question's answer, or None when there is none by ``until`` (clock) or its deadline.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -186,7 +187,7 @@ def _line(seen: dict[str, Any]) -> str:
 def quantile(values: list[float], q: float) -> float:
     """Nearest rank."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
+    return ordered[max(0, math.ceil(q * len(ordered)) - 1)]
 
 
 def _cpu(seen: dict[str, Any]) -> float:
@@ -207,7 +208,7 @@ def _write(result: dict[str, Any]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--instance", default="dev")
-    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--paced", type=int, default=10)
     parser.add_argument("--scrapes", type=int, default=10000)
     parser.add_argument("--seconds", type=int, default=20)
