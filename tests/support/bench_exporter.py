@@ -147,7 +147,7 @@ def bars(result: dict[str, Any]) -> list[dict[str, Any]]:
         bar("scrape p99, ms", quantile(ours["ms"], 0.99), 25),
         bar("CPU per scrape against postgres_exporter's", _cpu(ours) / _cpu(theirs), 0.5),
         bar("slowest answer with a frozen source, s", slowest, ANSWER_S),
-        bar(f"RSS after {result['many']['scrapes']} scrapes, MiB", memory[-1], 64),
+        bar(f"RSS after {result['many']['scrapes']} scrapes, MiB", memory[-1], 50),
         bar("RSS growth in the second half, MiB", memory[2] - memory[1], 1),
         bar("transactions/s, 100 scrapers against 1", hundred["transactions"] / one["transactions"],
             1.2),
