@@ -87,9 +87,7 @@ class Cluster:
 
     def switch_on_logins(self) -> None:
         with self.ask_etcd() as client:
-            poll(
-                lambda: _answers(client), deadline_s=START_S, interval_s=0.1, what="etcd to answer"
-            )
+            poll(lambda: answers(client), deadline_s=START_S, interval_s=0.1, what="etcd to answer")
             etcd.switch_on(client, self.logins)
 
     def ask_etcd(self) -> httpx.Client:
@@ -159,7 +157,8 @@ def _logins() -> Mapping[str, str]:
     return {user: secrets.token_hex(16) for user in users}
 
 
-def _answers(client: httpx.Client) -> bool | Pending:
+def answers(client: httpx.Client) -> bool | Pending:
+    """Whether etcd has a leader."""
     try:
         return client.get("/health").json()["health"] == "true" or Pending("no leader yet")
     except httpx.TransportError as err:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Mapping
 
 import httpx
@@ -10,22 +11,35 @@ import httpx
 from tests.compat.versions import DIRECTORY, SCOPE, Versions
 
 ADMINISTRATOR, PATRONI, EXPORTER = "root", "patroni", "pgha_exporter"
-PERMISSIONS = {PATRONI: ("READWRITE", "/service/"), EXPORTER: ("READ", f"/service/{SCOPE}/")}
+NAMED = "node"
+"""Who the cluster's certificates name."""
+_READ = ("READ", f"/service/{SCOPE}/")
+PERMISSIONS = {PATRONI: ("READWRITE", "/service/"), EXPORTER: _READ, NAMED: _READ}
+OTHER_PORT = 2479
 TOKEN_KEY = "token.key"
 TOKEN_S = 10
 
 
 def command(versions: Versions) -> list[str]:
-    peer = "http://127.0.0.1:2380"
+    return _command(versions, "etcd1", 2379)
+
+
+def other_command(versions: Versions, *more: str) -> list[str]:
+    """A second etcd in the same container, with nothing in it."""
+    return [*_command(versions, f"other-{secrets.token_hex(4)}", OTHER_PORT), *more]
+
+
+def _command(versions: Versions, name: str, port: int) -> list[str]:
+    peer = f"http://127.0.0.1:{port + 1}"
     return [
         versions.etcd_program,
-        "--name=etcd1",
-        f"--data-dir={DIRECTORY}/etcd-data",
-        f"--listen-client-urls={versions.scheme}://0.0.0.0:2379",
-        f"--advertise-client-urls={versions.scheme}://127.0.0.1:2379",
+        f"--name={name}",
+        f"--data-dir={DIRECTORY}/{name}-data",
+        f"--listen-client-urls={versions.scheme}://0.0.0.0:{port}",
+        f"--advertise-client-urls={versions.scheme}://127.0.0.1:{port}",
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
-        f"--initial-cluster=etcd1={peer}",
+        f"--initial-cluster={name}={peer}",
         "--unsafe-no-fsync" if versions.etcd == "3.5" else "--logger=zap",
         *_tls(versions),
         *_tokens(versions),
