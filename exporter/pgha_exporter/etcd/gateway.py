@@ -1,7 +1,7 @@
 """The HTTP gateway of one etcd member: JSON over a connection that is kept.
 
 With the standard library's client, because most of the exporter's questions go this way and each
-would cost twice as much CPU through httpx (docs/adr/0010).
+would cost twice as much CPU through httpx (docs/adr/0011).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ MAX_ANSWER = 4 * 1024 * 1024
 BEGIN_S = 2.0
 # AttributeError: another thread has closed the connection in the middle of a step.
 _FAILURES = (OSError, http.client.HTTPException, ValueError, AttributeError)
-_GONE = (ConnectionError, http.client.BadStatusLine)
+_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+_GONE = (ConnectionError, http.client.BadStatusLine, *_CUT)
 
 
 class Gateway:
@@ -51,6 +52,7 @@ class Gateway:
             response = self._answered(path, body, timeout, headers)
             content = response.read(MAX_ANSWER)
             if not response.isclosed():
+                self._connection.close()
                 raise SourceError("protocol", f"etcd's answer to {path} does not end")
         except _FAILURES as err:
             self._connection.close()
@@ -137,7 +139,7 @@ def _json(content: bytes) -> Any:
 def _source_error(err: Exception, path: str) -> SourceError:
     if isinstance(err, TimeoutError):
         return SourceError("timeout", f"{path}: no answer in time")
-    if isinstance(err, ssl.SSLError):
+    if isinstance(err, ssl.SSLError) and not isinstance(err, _CUT):
         return SourceError("tls", f"{path}: {err}")
     if isinstance(err, OSError) and not isinstance(err, http.client.HTTPException):
         return SourceError("refused", f"{path}: {err}")
