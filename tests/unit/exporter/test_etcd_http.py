@@ -6,16 +6,19 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgha_exporter.errors import GatewayError, SourceError
-from pgha_exporter.etcd import parse
+from pgha_exporter.etcd import gateway, http_client, parse
 from pgha_exporter.etcd.collector import Durations, MemberCollector
 from pgha_exporter.etcd.grpc_client import GrpcClient
 from pgha_exporter.etcd.http_client import HttpClient
@@ -69,7 +72,7 @@ class RawServer:
     def _talk(self, connection: socket.socket) -> None:
         with connection.makefile("rb") as questions:
             for _ in range(self.questions):
-                head = b"".join(iter(questions.readline, b"\r\n"))
+                head = b"".join(takewhile(lambda line: line.strip(), questions))
                 length = re.search(rb"Content-Length: (\d+)", head)
                 if not length:
                     return
@@ -124,6 +127,28 @@ def test_an_answer_that_is_none(answer: bytes, reason: str) -> None:
             client.status(0.3)
         assert raised.value.reason == reason
         client.close()
+
+
+HEADS = st.sampled_from(
+    [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"]
+)  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(HEADS, st.binary(max_size=100))
+def test_nonsense_from_the_wire_is_a_source_error_and_holds_nobody(
+    head: bytes, rest: bytes
+) -> None:
+    short = (patch.object(gateway, "BEGIN_S", 0.05), patch.object(http_client, "SILENCE_S", 0.05))
+    with raw_server(answer=head + rest) as server, short[0], short[1]:
+        client = server.client()
+        started = time.monotonic()
+        for ask in (lambda: client.status(0.05), lambda: next(client.watch("/service/main/"))):
+            with suppress(SourceError):
+                ask()
+        client.close()
+    assert time.monotonic() - started < 5
 
 
 def test_nobody_listens() -> None:
