@@ -28,6 +28,8 @@ def exporters(lab: Lab, server: str) -> Iterator[dict[str, Target]]:
             {"name": POSTGRES_EXPORTER, "url": f"http://127.0.0.1:{PORT}/metrics", "pid": pid},
             {"name": PATRONI, "url": "http://127.0.0.1:8008/metrics", "pid": 0},
         ]
+        # The first scrape of a process checks the password, as Debian's has been asked already.
+        scrape(lab, server, targets[:1], rounds=1)
         yield {str(target["name"]): target for target in targets}
 
 
