@@ -1,7 +1,8 @@
 """Which members of etcd a collection asks, and whose last answer is still good.
 
-A question costs the exporter as much as all of PostgreSQL's facts together (0.5 to 1 ms of CPU over
-gRPC), so the members take turns when collections follow each other quickly. Two rules hold at any
+A question costs the exporter as much as all of PostgreSQL's facts together, so the members take
+turns when collections follow each other quickly: mostly it is etcd's leader, which alone needs no
+other to find out how far a read with quorum must see (4 instead of 6 ms). Two rules hold at any
 pace: a collection shows a quorum only after a read with quorum of its own, and no member's answer
 is older than `FRESH_S`, that on the lease than `LEASE_S`. Scraped less often than that, every
 collection asks everybody.
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pgha_exporter.etcd.collector import LEASE_S, EtcdFacts
 from pgha_exporter.source import FRESH_S, Source
 
+RENEWED_S = 0.6 * FRESH_S
 Answers = dict[str, EtcdFacts | None]
 
 
@@ -37,9 +39,8 @@ class Turns:
         self._lease_at, self._lease_due = float("-inf"), True
 
     def ask(self) -> None:
-        """Ask whoever is due and, for the read with quorum, the voter whose answer is oldest."""
-        voters = [url for url, facts in self._answers.items() if facts and facts.has_quorum]
-        self._reader = min(voters, key=self._answered_at, default=next(iter(self._sources), ""))
+        """Ask whoever is due and, for the read with quorum, one voter."""
+        self._reader = self._next_reader()
         self._asked = {url for url in self._sources if url == self._reader or self._is_due(url)}
         self._lease_due = self._clock() - self._lease_at >= LEASE_S
         if self._lease_due:
@@ -60,6 +61,18 @@ class Turns:
     def wants_lease(self, url: str) -> bool:
         """Whether this member is the one to be asked for the lease: one is enough."""
         return self._lease_due and url == self._reader
+
+    def _next_reader(self) -> str:
+        """etcd's leader, or the voter whose answer will soon be too old."""
+        voters = [url for url, facts in self._answers.items() if facts and facts.has_quorum]
+        oldest = min(voters, key=self._answered_at, default=next(iter(self._sources), ""))
+        if self._clock() - self._answered_at(oldest) >= RENEWED_S:
+            return oldest
+        return next(filter(self._leads, voters), oldest)
+
+    def _leads(self, url: str) -> bool:
+        facts = self._answers[url]
+        return bool(facts and facts.status.leader_id == facts.status.member_id)
 
     def _ask(self, urls: Iterable[str]) -> None:
         for url in urls:
