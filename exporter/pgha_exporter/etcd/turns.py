@@ -65,7 +65,9 @@ class Turns:
     def _next_reader(self) -> str:
         """etcd's leader, or the voter whose answer will soon be too old."""
         voters = [url for url, facts in self._answers.items() if facts and facts.has_quorum]
-        oldest = min(voters, key=self._answered_at, default=next(iter(self._sources), ""))
+        if not voters:
+            return next(iter(self._sources), "")
+        oldest = min(voters, key=self._answered_at)
         if self._clock() - self._answered_at(oldest) >= RENEWED_S:
             return oldest
         return next(filter(self._leads, voters), oldest)

@@ -145,3 +145,9 @@ def test_the_lease_is_asked_of_one_member_when_it_is_due(cluster: Cluster) -> No
             member.lease = 25.0 if name in wanted[-1] and cluster.clock[0] != 105 else None
         cluster.turns.wait(time.monotonic() + 5)
     assert [len(names) for names in wanted] == [1, 0, 0, 1, 1, 0]
+
+
+def test_where_there_is_no_etcd_nobody_is_asked() -> None:
+    turns = Turns({})
+    turns.ask()
+    assert turns.wait(time.monotonic()) == {}
