@@ -1,10 +1,10 @@
 """Which members of etcd a collection asks, and whose last answer is still good.
 
-A question costs the exporter as much as all of PostgreSQL's facts together, so the members take
-turns when collections follow each other quickly: mostly it is etcd's leader, which alone needs no
-other to find out how far a read with quorum must see (4 instead of 6 ms). Two rules hold at any
-pace: a collection shows a quorum only after a read with quorum of its own, and no member's answer
-is older than `FRESH_S`, that on the lease than `LEASE_S`. Scraped less often than that, every
+Every question costs the exporter CPU, so only one voter is asked when collections follow each other
+quickly: mostly etcd's leader, to which the others would have to turn for a read with quorum (3 ms
+on the lab, 5 to 7 through them), and each of them before its answer is too old. Two rules hold at
+any pace: a collection shows a quorum only after a read with quorum of its own, and no member's
+answer is older than `FRESH_S`, that on the lease than `LEASE_S`. Scraped less often than that, every
 collection asks everybody.
 """
 

@@ -14,7 +14,9 @@ from typing import Any
 import grpc
 from etcd3 import etcdrpc
 
+from pgha_exporter.errors import SourceError
 from pgha_exporter.etcd import wire
+from pgha_exporter.etcd.model import Client
 from tests.unit.clients.servers import Route, serve
 
 STATUS = {1: wire.write({2: 11, 4: 3}), 2: "3.5.16", 3: 4096, 4: 11, 5: 90, 6: 3, 7: 88, 9: 2048}
@@ -142,6 +144,24 @@ def lose_and_gain_a_leader(etcd: FakeEtcd, key: str) -> None:
     assert etcd.watched.wait(5)
     etcd.events.put((key, None))
     etcd.events.put((key, "b"))
+
+
+def wakes_when_closed(client: Client, watching: threading.Event) -> bool:
+    """Whether closing the client ends a watch, once ``watching`` says that somebody waits."""
+    ended: list[SourceError] = []
+
+    def follow() -> None:
+        try:
+            list(client.watch("/service/main/"))
+        except SourceError as err:
+            ended.append(err)
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    assert watching.wait(5)
+    client.close()
+    thread.join(5)
+    return bool(ended)
 
 
 def b64(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +26,7 @@ from tests.unit.exporter.etcd_server import (
     fake_etcd,
     fake_gateway,
     lose_and_gain_a_leader,
+    wakes_when_closed,
 )
 from tests.unit.exporter.support import until
 
@@ -245,20 +245,7 @@ def test_a_watch_that_etcd_cancels_or_that_is_closed_ends() -> None:
 def test_closing_the_client_wakes_whoever_waits_for_an_event() -> None:
     with fake_etcd() as etcd:
         client = GrpcClient(Endpoint(etcd.url))
-        ended: list[Exception] = []
-
-        def follow() -> None:
-            try:
-                list(client.watch("/service/main/"))
-            except SourceError as err:
-                ended.append(err)
-
-        thread = threading.Thread(target=follow)
-        thread.start()
-        assert etcd.watched.wait(5)
-        client.close()
-        thread.join(5)
-        assert ended
+        assert wakes_when_closed(client, etcd.watched)
 
 
 @given(st.dictionaries(st.integers(1, 500), st.integers(0, 2**64 - 1) | st.binary(max_size=50)))

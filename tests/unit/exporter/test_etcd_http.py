@@ -25,7 +25,7 @@ from pgha_exporter.etcd.http_client import HttpClient
 from pgha_exporter.etcd.model import Client, Endpoint, Event
 from pgha_exporter.etcd.sources import client_factory
 from pgha_exporter.settings import Settings
-from tests.unit.exporter.etcd_server import b64, fake_etcd, fake_gateway
+from tests.unit.exporter.etcd_server import b64, fake_etcd, fake_gateway, wakes_when_closed
 
 KEY = "/service/main/leader"
 COMMON_NAME = (400, "CommonName of client sending a request against gateway will be ignored")
@@ -187,21 +187,7 @@ def test_a_watch_that_etcd_cancels_ends(line: object) -> None:
 def test_closing_the_client_wakes_whoever_waits_for_an_event() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with raw_server(answer=head) as server:
-        client = server.client()
-        ended: list[Exception] = []
-
-        def follow() -> None:
-            try:
-                list(client.watch("/service/main/"))
-            except SourceError as err:
-                ended.append(err)
-
-        thread = threading.Thread(target=follow)
-        thread.start()
-        assert server.heard.wait(5)
-        client.close()
-        thread.join(5)
-        assert ended
+        assert wakes_when_closed(server.client(), server.heard)
         # etcd itself then ends a watch through a member that has lost its leader.
         assert b"Grpc-Metadata-hasleader: true" in server.asked[0]
 
