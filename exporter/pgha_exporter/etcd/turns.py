@@ -4,8 +4,8 @@ Every question costs the exporter CPU, so only one voter is asked when collectio
 quickly: mostly etcd's leader, to which the others would have to turn for a read with quorum (3 ms
 on the lab, 5 to 7 through them), and each of them before its answer is too old. Two rules hold at
 any pace: a collection shows a quorum only after a read with quorum of its own, and no member's
-answer is older than `FRESH_S`, that on the lease than `LEASE_S`. Scraped less often than that, every
-collection asks everybody.
+answer is older than `FRESH_S`, that on the lease than `LEASE_S`. Scraped less often than that,
+every collection asks everybody.
 """
 
 from __future__ import annotations
