@@ -22,6 +22,7 @@ from pgha_exporter.expected import ExpectedMembers
 from pgha_exporter.facts import Facts, Seen
 from pgha_exporter.lag import WalHistory
 from pgha_exporter.members import from_members
+from pgha_exporter.pace import Pace
 from pgha_exporter.patroni.model import PatroniFacts
 from pgha_exporter.process import Process
 from pgha_exporter.publish import cluster, etcd, node, rest
@@ -36,6 +37,8 @@ BUDGET_S = 2.4
 """Longest time of a collection: an answer must be out within 3 s whatever is frozen."""
 REUSED_S = 1.0
 TICK_S = 1.0
+QUIET_S = 0.1
+"""Longest wait for a collection to end before other work begins beside it."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Exporter:
             settings, self._history, self._changes, self._durations, lambda: self._identifier
         )
         self._process = Process()
+        self._pace = Pace()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._last: Collection | None = None
@@ -114,8 +118,8 @@ class Exporter:
     def _collected(self, budget_s: float) -> Collection:
         started = time.monotonic()
         self._collections += 1
+        self._pace.collected(started)
         facts = self._facts(started, started + budget_s)
-        self._sources.ask_ahead()
         statuses = self._sources.statuses()
         samples = Samples(self.settings.scope)
         self._publish(samples, facts, statuses)
@@ -179,9 +183,20 @@ class Exporter:
         rest.routes(samples, facts, bool(self.settings.route_host))
 
     def _tick(self) -> None:
-        self._sources.tick()
+        self._tick_once()
         while not self._stopped.wait(TICK_S):
+            self._tick_once()
+
+    def _tick_once(self) -> None:
+        # What can wait does not compete with a scrape for the processor.
+        between_collections = self._lock.acquire(timeout=QUIET_S)
+        try:
             self._sources.tick()
+            if between_collections:
+                self._sources.ask_ahead(self._pace.next_at)
+        finally:
+            if between_collections:
+                self._lock.release()
 
 
 def _of_now(patroni: PatroniFacts | None, polled: Mapping[str, Seen]) -> PatroniFacts | None:

@@ -92,6 +92,7 @@ class PostgresCollector:
         self._connection: psycopg.Connection[Row] | None = None
         self._handle: socket.socket | None = None
         self._slow, self._slow_at = Slow(), float("-inf")
+        self._archives = False
 
     def collect(self) -> PostgresFacts:
         """Raises SourceError when PostgreSQL does not answer."""
@@ -100,6 +101,15 @@ class PostgresCollector:
         except psycopg.Error as err:
             self._close()
             raise SourceError(reason_of(err), first_line(err)) from err
+
+    def prepare(self) -> None:
+        """What is slow is asked while nobody waits."""
+        if self._connection and self._slow_age() >= SLOW_S:
+            try:
+                self._renew_slow(self._connection)
+            except psycopg.Error:
+                self._close()
+                raise
 
     def abort(self) -> None:
         handle = self._handle
@@ -129,19 +139,23 @@ class PostgresCollector:
     def _ask(self, connection: psycopg.Connection[Row]) -> PostgresFacts:
         statement = queries.facts(connection.info.server_version)
         row = _one(connection.execute(statement).fetchall())
-        if time.monotonic() - self._slow_at > SLOW_S:
-            self._slow = self._ask_slow(connection, archives=row[12])
-            self._slow_at = time.monotonic()
+        self._archives = bool(row[12])
+        if self._slow_age() > 2 * SLOW_S:
+            self._renew_slow(connection)
         return _facts(row, self._slow)
 
-    def _ask_slow(self, connection: psycopg.Connection[Row], *, archives: bool) -> Slow:
-        ready = _value(connection, queries.ARCHIVE_READY) if archives else None
-        return Slow(
+    def _slow_age(self) -> float:
+        return time.monotonic() - self._slow_at
+
+    def _renew_slow(self, connection: psycopg.Connection[Row]) -> None:
+        ready = _value(connection, queries.ARCHIVE_READY) if self._archives else None
+        self._slow = Slow(
             wal_directory=_value(connection, queries.WAL_DIRECTORY),
             archive_ready=ready,
             settings_hash=str(_value(connection, queries.SETTINGS) or "")[:16],
             hba_hash=_hba_hash(connection),
         )
+        self._slow_at = time.monotonic()
 
 
 def connect(dsn: str, password_file: str = "", **more: Any) -> psycopg.Connection[Row]:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from pgha_exporter.errors import SourceError
 from pgha_exporter.names import ERROR_REASONS
@@ -38,6 +38,16 @@ class Collector(Protocol[T_co]):
     def collect(self) -> T_co: ...
 
     def abort(self) -> None: ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A collector with something to do when its answer is out, so that the next need not wait.
+
+    It may fail: then the next question does it, and tells.
+    """
+
+    def prepare(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -118,12 +128,21 @@ class Source(Generic[T]):
             state.asked_at, state.expired = self._clock(), False
             self._changed.notify_all()
 
-    def ask_ahead(self, older_than_s: float) -> None:
-        """Ask a source that answers, if its answer has reached an age; nobody waits for it."""
+    def ask_ahead(self, needed_at: float) -> None:
+        """Ask a source that answers, if its answer would be too old at that time (clock).
+
+        Nobody waits for it.
+        """
         with self._changed:
             if not self._state.up:
                 return
-        self.ask(unless_younger_s=older_than_s)
+        self.ask(unless_younger_s=FRESH_S - (needed_at - self._clock()))
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a question is under way."""
+        with self._changed:
+            return self._state.asked_at is not None
 
     def wait(self, until: float) -> T | None:
         """This question's answer, or None when there is none by ``until`` (clock) or its deadline.
@@ -240,6 +259,8 @@ class Source(Generic[T]):
                     return
                 self._settle(value, error)
                 self._changed.notify_all()
+            if error is None and isinstance(collector, Preparing):
+                _prepare(self.name, collector)
 
     def _settle(self, value: T | None, error: SourceError | None) -> None:
         state = self._state
@@ -267,6 +288,14 @@ class Source(Generic[T]):
         state.failures += 1
         state.failed_at = state.answered_at = self._clock()
         state.up, state.failure, state.value = False, text, None
+
+
+def _prepare(name: str, collector: Preparing) -> None:
+    try:
+        collector.prepare()
+    except Exception as err:
+        fields = {"source": name, "error": str(err)}
+        log.debug("left to the next question", extra={"fields": fields})
 
 
 def _outcome(collector: Collector[T]) -> tuple[T | None, SourceError | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,7 +25,8 @@ from pgha_exporter.settings import Settings
 from pgha_exporter.source import FRESH_S, Source, Status
 
 SQL_DEADLINE_S = 1.5
-AHEAD_S = 0.8 * FRESH_S
+AHEAD_S = 2.0
+"""How long before a collection is expected its questions are asked, with a tick's imprecision."""
 ROUTE_INTERVAL_S = 30.0
 SLOW_INTERVAL_S = 60.0
 
@@ -80,12 +82,18 @@ class Sources:
         self.postgres.ask()
         self.turns.ask()
 
-    def ask_ahead(self) -> None:
-        """After a collection: what the next one, if it comes soon, would have to wait for.
+    def ask_ahead(self, needed_at: float) -> None:
+        """Soon before a collection: what it would find too old then, and would have to wait for.
 
-        Patroni is the slowest of all (5 to 15 ms), because it asks etcd itself.
+        Patroni takes 5 to 15 ms, because it asks etcd itself, and all members of etcd as long.
+        Not while a collection runs.
+
+        Args:
+            needed_at: monotonic time of that collection.
         """
-        self.patroni.ask_ahead(older_than_s=AHEAD_S)
+        if needed_at - time.monotonic() <= AHEAD_S:
+            self.patroni.ask_ahead(needed_at)
+            self.turns.ask_ahead(needed_at)
 
     @property
     def besides(self) -> list[Source[object]]:

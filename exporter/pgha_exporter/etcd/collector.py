@@ -23,7 +23,10 @@ T = TypeVar("T")
 STEP_S = 0.9
 MEMBERS_S = 60.0
 LEASE_S = 3.0
-"""How old what is known of the leader's lease may be: well within a loop_wait."""
+"""Age at which the leader's lease is asked for again; at twice that it is no longer known. Both
+are well within Patroni's loop_wait, 10 s by default, after which the leader renews it."""
+AHEAD_S = 0.5 * FRESH_S
+"""Age at which a status is renewed after a read: the next one may come `RENEWED_S` later."""
 REBUILD_AFTER = 3
 
 
@@ -32,7 +35,7 @@ class EtcdFacts:
     """One member's answer.
 
     ``has_quorum`` tells whether it read with quorum; then ``leader`` is Patroni's leader key, None
-    when there is no such key. ``lease_remaining`` in seconds. ``members`` may be a minute old,
+    when there is no such key. ``lease_remaining`` in seconds. ``members`` may be two minutes old,
     ``status`` `FRESH_S` while the member reads with quorum.
     """
 
@@ -93,6 +96,7 @@ class MemberCollector:
         self._status: MemberStatus | None = None
         self._status_at = float("-inf")
         self._lease: tuple[int, float, float] | None = None
+        self._lease_to_ask = 0
         self._members: tuple[Peer, ...] = ()
         self._members_at = float("-inf")
 
@@ -106,6 +110,17 @@ class MemberCollector:
             if isinstance(err, GatewayError) or (had_token and err.reason == "auth"):
                 return self._collected()
             raise
+
+    def prepare(self) -> None:
+        """While nobody waits: the lease when it was asked for, and whatever will soon be old."""
+        client = self._client
+        if client is None or self._status is None:
+            return
+        if self._lease_to_ask:
+            self._ask_lease(client, self._lease_to_ask)
+        if time.monotonic() - self._status_at >= AHEAD_S:
+            self._status_now(client)
+        self._list_members(client, self._status, MEMBERS_S)
 
     def abort(self) -> None:
         # Each call has its own timeout; a client closed under a call would tell nothing new.
@@ -126,7 +141,7 @@ class MemberCollector:
         if known is None or failure:
             known = self._status_now(client)
             leader, failure = self._leader(client, known)
-        self._list_members(client, known)
+        self._list_members(client, known, 2 * MEMBERS_S)
         lease = self._lease_of(client, leader.lease) if leader and leader.lease else None
         return EtcdFacts(
             known, not failure, failure, leader, lease, self._members, time.monotonic()
@@ -134,13 +149,23 @@ class MemberCollector:
 
     def _lease_of(self, client: Client, lease: int) -> float | None:
         """What is certain of it: as this member said, less the time since then."""
-        if self._wants_lease():
-            left, self._lease = client.lease_remaining(lease, STEP_S), None
-            if left is not None:
-                self._lease = (lease, left, time.monotonic())
+        is_wanted, left = self._wants_lease(), self._lease_left(lease)
+        self._lease_to_ask = lease if is_wanted and left is not None else 0
+        if is_wanted and left is None:
+            self._ask_lease(client, lease)
+            left = self._lease_left(lease)
+        return left
+
+    def _lease_left(self, lease: int) -> float | None:
         known, left, at = self._lease or (0, 0.0, 0.0)
         age = time.monotonic() - at
-        return max(left - age, 0.0) if known == lease and age < LEASE_S + STEP_S else None
+        return max(left - age, 0.0) if known == lease and age < 2 * LEASE_S else None
+
+    def _ask_lease(self, client: Client, lease: int) -> None:
+        self._lease_to_ask, self._lease = 0, None
+        left = client.lease_remaining(lease, STEP_S)
+        if left is not None:
+            self._lease = (lease, left, time.monotonic())
 
     def _status_now(self, client: Client) -> MemberStatus:
         self._status = None
@@ -148,9 +173,9 @@ class MemberCollector:
         self._status, self._status_at = status, time.monotonic()
         return status
 
-    def _list_members(self, client: Client, status: MemberStatus) -> None:
+    def _list_members(self, client: Client, status: MemberStatus, older_than_s: float) -> None:
         # A learner answers only about itself (etcd's isRPCSupportedForLearner).
-        if not status.is_learner and time.monotonic() - self._members_at > MEMBERS_S:
+        if not status.is_learner and time.monotonic() - self._members_at > older_than_s:
             self._members = client.members(STEP_S)
             self._members_at = time.monotonic()
 

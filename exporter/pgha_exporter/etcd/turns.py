@@ -3,9 +3,10 @@
 Every question costs the exporter CPU, so only one voter is asked when collections follow each other
 quickly: mostly etcd's leader, to which the others would have to turn for a read with quorum (3 ms
 on the lab, 5 to 7 through them), and each of them before its answer is too old. Two rules hold at
-any pace: a collection shows a quorum only after a read with quorum of its own, and no member's
-answer is older than `FRESH_S`, that on the lease than `LEASE_S`. Scraped less often than that,
-every collection asks everybody.
+any pace: a collection shows a quorum only after a read with quorum that ended since it began, and
+no member's answer is older than `FRESH_S`, that on the lease than twice `LEASE_S`. Scraped less
+often than that, everybody is asked each time, soon before the collection when its time can be
+guessed.
 """
 
 from __future__ import annotations
@@ -35,17 +36,28 @@ class Turns:
         self._sources, self._clock = sources, clock
         self._answers: Answers = dict.fromkeys(sources)
         self._asked: set[str] = set()
-        self._reader = ""
-        self._lease_at, self._lease_due = float("-inf"), True
+        self._reader, self._lease_of = "", ""
+        self._lease_at = float("-inf")
 
     def ask(self) -> None:
         """Ask whoever is due and, for the read with quorum, one voter."""
+        under_way = {url for url in self._asked if self._sources[url].is_asked}
+        self._take(self._asked - under_way, self._clock())  # asked ahead
         self._reader = self._next_reader()
-        self._asked = {url for url in self._sources if url == self._reader or self._is_due(url)}
-        self._lease_due = self._clock() - self._lease_at >= LEASE_S
-        if self._lease_due:
-            self._lease_at = self._clock()
+        due = {url for url in self._sources if url == self._reader or self._is_due(url)}
+        self._asked = due | under_way
+        self._ask_lease(self._clock())
         self._ask(self._asked)
+
+    def ask_ahead(self, needed_at: float) -> None:
+        """Before a collection, not during one: ask whose answer would be too old at that time."""
+        due = {url for url in self._sources if self._is_fine(url) and self._is_old(url, needed_at)}
+        self._reader = next(filter(self._leads, due), min(due, default=""))
+        if due:
+            self._ask_lease(needed_at)
+        for url in due:
+            self._sources[url].ask_ahead(needed_at)
+        self._asked |= due
 
     def wait(self, until: float) -> Answers:
         """Every endpoint's answer, None for those that gave none by ``until`` (clock)."""
@@ -54,13 +66,15 @@ class Turns:
             # Somebody else may have it; an older answer must not stand for it.
             others = [url for url in self._sources if url not in self._asked]
             self._reader = others[0] if others else self._reader
+            self._ask_lease(self._clock())
             self._ask(others)
             self._take(others, until)
+        self._asked = set()
         return dict(self._answers)
 
     def wants_lease(self, url: str) -> bool:
         """Whether this member is the one to be asked for the lease: one is enough."""
-        return self._lease_due and url == self._reader
+        return url == self._lease_of
 
     def _next_reader(self) -> str:
         """etcd's leader, or the voter whose answer will soon be too old."""
@@ -73,25 +87,39 @@ class Turns:
         return next(filter(self._leads, voters), oldest)
 
     def _leads(self, url: str) -> bool:
-        facts = self._answers[url]
+        facts = self._answers.get(url)
         return bool(facts and facts.status.leader_id == facts.status.member_id)
 
     def _ask(self, urls: Iterable[str]) -> None:
         for url in urls:
             self._sources[url].ask()
 
+    def _ask_lease(self, needed_at: float) -> None:
+        """Of who is asked anyway, mostly the leader: it then knows it ahead of the question."""
+        age = needed_at - self._lease_at
+        is_due = age >= (LEASE_S if self._leads(self._reader) else 1.5 * LEASE_S)
+        if is_due and not self._lease_of:
+            self._lease_of, self._lease_at = self._reader, self._clock()
+
     def _take(self, urls: Iterable[str], until: float) -> None:
         for url in urls:
             facts = self._answers[url] = self._sources[url].wait(until)
-            if self.wants_lease(url) and (facts is None or facts.lease_remaining is None):
+            if url != self._lease_of:
+                continue
+            self._lease_of = ""
+            if facts is None or facts.lease_remaining is None:
                 # Without a leader there was none; it is asked for as soon as there is one.
                 self._lease_at = float("-inf")
 
     def _is_due(self, url: str) -> bool:
+        return not self._is_fine(url) or self._is_old(url, self._clock())
+
+    def _is_fine(self, url: str) -> bool:
         facts = self._answers[url]
-        if facts is None or not (facts.has_quorum or facts.status.is_learner):
-            return True
-        return self._clock() - facts.at >= FRESH_S
+        return bool(facts and (facts.has_quorum or facts.status.is_learner))
+
+    def _is_old(self, url: str, at: float) -> bool:
+        return at - self._answered_at(url) >= FRESH_S
 
     def _has_quorum(self, url: str) -> bool:
         facts = self._answers[url]

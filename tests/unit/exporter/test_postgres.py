@@ -74,6 +74,33 @@ def test_one_connection_serves_all_questions(collector: PostgresCollector) -> No
         assert collector.collect().connections == first
 
 
+def test_what_is_slow_is_asked_after_an_answer(
+    collector: PostgresCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = collector.collect().slow
+    collector.prepare()
+    assert collector.collect().slow is first  # young enough
+    monkeypatch.setattr("pgha_exporter.postgres.SLOW_S", 0.0)
+    collector.prepare()
+    monkeypatch.setattr("pgha_exporter.postgres.SLOW_S", 60.0)
+    second = collector.collect().slow
+    assert second is not first
+    assert second.settings_hash == first.settings_hash
+
+
+def test_a_connection_cut_in_a_preparation_is_made_anew(
+    collector: PostgresCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = collector.collect().slow
+    monkeypatch.setattr("pgha_exporter.postgres.SLOW_S", 0.0)
+    collector.abort()
+    with pytest.raises(psycopg.Error):
+        collector.prepare()
+    facts = collector.collect()
+    assert facts.slow is not first
+    assert facts.writable
+
+
 def test_a_slot_is_described(collector: PostgresCollector, postgres: Server) -> None:
     with psycopg.connect(**postgres.settings().parameters(), autocommit=True) as connection:
         connection.execute("SELECT pg_create_physical_replication_slot('postgres_node_9', true)")

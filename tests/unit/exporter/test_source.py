@@ -77,12 +77,12 @@ def test_a_young_answer_may_be_good_enough_and_a_failure_never_is(questions: Que
 def test_an_answer_that_grows_old_is_renewed_while_nobody_waits(questions: Questions) -> None:
     now = [0.0]
     source: Source[object] = Source("x", lambda: questions, 1.0, clock=lambda: now[0])
-    source.ask_ahead(older_than_s=8)  # never asked: the next collection's business
+    source.ask_ahead(needed_at=20)  # never asked: the next collection's business
     assert questions.asked == 0
     source.ask()
     assert until(lambda: source.status().up)
-    for now[0], asked in ((7.9, 1), (8.1, 2)):
-        source.ask_ahead(older_than_s=8)
+    for now[0], asked in ((7.9, 1), (8.0, 2)):
+        source.ask_ahead(needed_at=now[0] + 2)
         assert until(lambda n=asked: questions.asked == n)
     source.ask(unless_younger_s=10)
     assert source.wait(8.2) == "fine"
@@ -90,7 +90,7 @@ def test_an_answer_that_grows_old_is_renewed_while_nobody_waits(questions: Quest
     questions.outcome = SourceError("refused", "nobody listens")
     source.ask()
     assert until(lambda: not source.status().up)
-    source.ask_ahead(older_than_s=8)  # left to whoever shows that it fails
+    source.ask_ahead(needed_at=20)  # left to whoever shows that it fails
     assert questions.asked == 3
 
 
