@@ -5,7 +5,8 @@ from __future__ import annotations
 
 class Pace:
     """Scrapers keep to an interval: the next one comes as long after the last as that came after
-    the one before. A wrong guess costs nothing but time: whatever is too old then is asked for.
+    the one before. A wrong guess costs one question of each source, and the time that it would
+    have saved: whatever is too old then is asked for.
     """
 
     def __init__(self) -> None:

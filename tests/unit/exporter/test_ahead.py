@@ -16,7 +16,8 @@ from pgha_exporter.pace import Pace
 from pgha_exporter.source import FRESH_S, Source
 from tests.unit.exporter.etcd_server import fake_etcd
 from tests.unit.exporter.support import until
-from tests.unit.exporter.test_turns import Cluster
+from tests.unit.exporter.test_exporter import running
+from tests.unit.exporter.test_turns import Cluster, collected
 
 KEY = "/service/main/leader"
 FIFTEEN_S = 15.0
@@ -42,20 +43,10 @@ def ahead(cluster: Cluster, after_s: float, needed_in_s: float) -> dict[str, int
     return {name: member.asked - before[name] for name, member in cluster.members.items()}
 
 
-def real_time(cluster: Cluster) -> None:
-    """The sources' clocks follow the test's, too."""
-    for source in cluster.sources.values():
-        source._clock = lambda: cluster.clock[0]
-
-
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    found = Cluster()
-    real_time(found)
-    found.collect()
-    yield found
-    for source in found.sources.values():
-        source.stop()
+    with collected(one_clock=True) as found:
+        yield found
 
 
 def test_before_a_slow_collection_everybody_is_asked_and_then_only_the_leader(
@@ -174,3 +165,28 @@ def test_an_etcd_member_renews_ahead_what_will_be_old(monkeypatch: pytest.Monkey
         found.prepare()
         counts = [etcd.calls.count(c) for c in ("LeaseTimeToLive", "MemberList", "Range", "Status")]
         assert counts == [2, 2, 2, 2]
+
+
+def test_an_exporter_asks_ahead_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgha_exporter.exporter.REUSED_S", 0.0)
+    monkeypatch.setattr("pgha_exporter.source.FRESH_S", 0.0)  # every answer is old at once
+    with running() as exporter:
+        patroni = exporter._sources.patroni
+        exporter.collect()
+        first = patroni.status().last_success
+        exporter.collect()  # Patroni's answer is young enough for it
+        assert patroni.status().last_success == first
+        # Two collections tell a pace; the next tick is within a second.
+        assert until(lambda: patroni.status().last_success > first, 3)
+
+
+def test_a_tick_leaves_a_long_collection_alone_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    with running() as exporter:
+        monkeypatch.setattr(exporter._sources, "tick", lambda: calls.append("tick"))
+        monkeypatch.setattr(exporter._sources, "ask_ahead", lambda _: calls.append("ahead"))
+        with exporter._lock:
+            calls.clear()
+            exporter._tick_once()
+            assert "tick" in calls
+            assert "ahead" not in calls

@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -46,16 +47,21 @@ class Member:
 
 
 class Cluster:
-    """Four members, asked once a second."""
+    """Four members, asked once a second; with ``one_clock`` the sources go by the test's, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_clock: bool) -> None:
         self.clock = [100.0]
+        clock = self.now if one_clock else time.monotonic
         self.members = {f"e{number}": Member(number, self.clock) for number in (1, 2, 3, 4)}
         sources = {
-            name: Source(name, lambda m=member: m, 1.0) for name, member in self.members.items()
+            name: Source(name, lambda m=member: m, 1.0, clock=clock)
+            for name, member in self.members.items()
         }
         self.sources = sources
-        self.turns = Turns(sources, clock=lambda: self.clock[0])
+        self.turns = Turns(sources, clock=self.now)
+
+    def now(self) -> float:
+        return self.clock[0]
 
     def collect(self, after_s: float = 1.0) -> tuple[set[str], Answers]:
         """Who was asked, and every member's answer."""
@@ -66,13 +72,20 @@ class Cluster:
         return {n for n, member in self.members.items() if member.asked > before[n]}, answers
 
 
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    found = Cluster()
+@contextmanager
+def collected(*, one_clock: bool) -> Iterator[Cluster]:
+    """After its first collection."""
+    found = Cluster(one_clock=one_clock)
     found.collect()
     yield found
     for source in found.sources.values():
         source.stop()
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with collected(one_clock=False) as found:
+        yield found
 
 
 def test_quick_collections_read_through_the_leader_and_nobody_is_forgotten(
