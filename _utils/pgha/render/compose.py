@@ -201,9 +201,14 @@ def _haproxy_command(config: str) -> list[Value]:
 
 
 def _health(test: list[str], *, start_period: str = "10s") -> dict[str, Value]:
+    """Only Coolify's display reads it, which looks every 60 s itself (contract, 5).
+
+    Docker starts a process in the container for each check: every 10 s, six containers took 3.5 %
+    of a core of every server (measured), so it is Docker's own default.
+    """
     return {
         "test": ["CMD", *test],
-        "interval": "10s",
+        "interval": "30s",
         "timeout": "5s",
         "retries": 3,
         "start_period": start_period,
