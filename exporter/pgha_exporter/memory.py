@@ -1,4 +1,4 @@
-"""Give back the memory that only the start needed."""
+"""Give back the memory that only the start needed, or a crowd."""
 
 from __future__ import annotations
 
@@ -34,7 +34,13 @@ def settle() -> None:
         libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
         for start, end in as_in_their_files(SMAPS.read_text()):
             libc.madvise(start, end - start, MADV_DONTNEED)
-        libc.malloc_trim(ctypes.c_size_t(0))
+    give_back_heap()
+
+
+def give_back_heap() -> None:
+    """Free memory within the heap: malloc itself gives back only what is free at its end."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(ctypes.c_size_t(0))
 
 
 def as_in_their_files(smaps: str) -> Iterator[tuple[int, int]]:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.support.lab import REPOSITORY, Lab, eventually
-from tests.support.scraping import OURS, PATRONI, POSTGRES_EXPORTER, Target, exporters, scrape
+from tests.support.scraping import OURS, PATRONI, POSTGRES_EXPORTER, Target, exporters, ours, scrape
 
 PROMETHEUS_S = 15.0
 FRESH_S = 1.1
@@ -38,11 +38,11 @@ def main() -> int:
         result["fresh"] = scrape(lab, leader, list(targets.values()), arguments.rounds, FRESH_S)
         _say(f"{arguments.paced} scrapes of each exporter, {PROMETHEUS_S:g} s apart")
         result["paced"] = scrape(lab, leader, list(targets.values()), arguments.paced, PROMETHEUS_S)
-        ours = targets[OURS]
+        target = targets[OURS]
         _say(f"{arguments.scrapes} scrapes back to back")
-        result["many"] = many(lab, leader, ours, arguments.scrapes)
+        result["many"] = many(lab, leader, target, arguments.scrapes)
         _say("nobody scrapes, one scrapes, a hundred scrape")
-        result["crowd"] = crowd(lab, leader, ours, arguments.seconds)
+        result["crowd"] = crowd(lab, leader, target, arguments.seconds)
     with exporters(lab, replica) as targets:
         _say("frozen sources")
         result["frozen"] = frozen(lab, replica, targets[OURS])
@@ -66,7 +66,8 @@ def many(lab: Lab, server: str, target: Target, scrapes: int) -> dict[str, Any]:
 def crowd(lab: Lab, server: str, target: Target, seconds: int) -> dict[str, Any]:
     """What the sources are asked per second, by number of scrapers.
 
-    PostgreSQL counts its transactions, the exporter its collections, etcd its raft index.
+    PostgreSQL counts its transactions, etcd its raft index; the exporter's memory is read when the
+    scrapers have gone.
     """
     target = {**target, "pid": 0}  # It will be another process.
     with stopped(lab):
@@ -77,6 +78,8 @@ def crowd(lab: Lab, server: str, target: Target, seconds: int) -> dict[str, Any]
             lab, server, seconds,
             lambda t=threads, p=pause_s, r=rounds: scrape(lab, server, [target], r, p, t)[OURS],
         )  # fmt: skip
+        now = {"name": OURS, **ours(lab, server)}
+        found[f"{threads}"]["rss_mib"] = scrape(lab, server, [now], 2, FRESH_S)[OURS]["rss_mib"]
     return found
 
 
@@ -136,19 +139,20 @@ def frozen(lab: Lab, server: str, target: Target) -> dict[str, Any]:
 
 def bars(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Each bar with the figure seen; issue: scrape times, CPU, memory, answers, load."""
-    ours, theirs = result["fresh"][OURS], result["fresh"][POSTGRES_EXPORTER]
+    own, theirs = result["fresh"][OURS], result["fresh"][POSTGRES_EXPORTER]
     one, hundred = result["crowd"]["1"], result["crowd"]["100"]
     none = result["crowd"]["no exporter"]
     memory = result["many"]["rss_mib"]
     slowest = max(each["slowest_s"] for each in result["frozen"].values())
     errors = [e for each in result["frozen"].values() for e in each["errors"]] + hundred["errors"]
     return [
-        bar("scrape p50, ms", quantile(ours["ms"], 0.5), 10),
-        bar("scrape p99, ms", quantile(ours["ms"], 0.99), 25),
-        bar("CPU per scrape against postgres_exporter's", _cpu(ours) / _cpu(theirs), 0.5),
+        bar("scrape p50, ms", quantile(own["ms"], 0.5), 10),
+        bar("scrape p99, ms", quantile(own["ms"], 0.99), 25),
+        bar("CPU per scrape against postgres_exporter's", _cpu(own) / _cpu(theirs), 0.5),
         bar("slowest answer with a frozen source, s", slowest, ANSWER_S),
         bar(f"RSS after {result['many']['scrapes']} scrapes, MiB", memory[-1], 50),
         bar("RSS growth in the second half, MiB", memory[2] - memory[1], 1),
+        bar("RSS after 100 scrapers, MiB", hundred["rss_mib"], 50),
         bar("transactions/s, 100 scrapers against 1", hundred["transactions"] / one["transactions"],
             1.2),
         bar("raft entries/s that exporters add", hundred["raft_index"] - none["raft_index"], 0.2),

@@ -24,7 +24,7 @@ def exporters(lab: Lab, server: str) -> Iterator[dict[str, Target]]:
     """The targets on a server by name; Debian's exporter runs there for the block."""
     with postgres_exporter(lab, server) as pid:
         targets = [
-            {"name": OURS, **_ours(lab, server)},
+            {"name": OURS, **ours(lab, server)},
             {"name": POSTGRES_EXPORTER, "url": f"http://127.0.0.1:{PORT}/metrics", "pid": pid},
             {"name": PATRONI, "url": "http://127.0.0.1:8008/metrics", "pid": 0},
         ]
@@ -48,7 +48,8 @@ def scrape(
     return found
 
 
-def _ours(lab: Lab, server: str) -> Target:
+def ours(lab: Lab, server: str) -> Target:
+    """The exporter of a server, with the process that it is now."""
     pid = lab.check(
         server, "sh", "-c",
         "docker inspect --format '{{.State.Pid}}' "

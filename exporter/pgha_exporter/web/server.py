@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from pgha_exporter import memory
 from pgha_exporter.web.config import Access
 from pgha_exporter.web.request import BadRequestError, Request, parse_head, read_head
 
@@ -26,6 +27,9 @@ IDLE_S = 75.0
 SEND_S = 10.0
 MAX_CONNECTIONS = 160
 MAX_REQUESTS = 100000
+CROWD = 16
+"""So many connections at once leave memory behind that is worth giving back: a hundred over TLS
+leave 8 MiB (measured). Prometheus and its twin keep one each."""
 REASONS = {
     200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found",
     405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large",
@@ -64,6 +68,7 @@ class Server:
         )
         self._lock = threading.Lock()
         self._active: dict[socket.socket, float] = {}
+        self._was_crowded = False
         self._stopped = False
 
     @property
@@ -84,6 +89,7 @@ class Server:
             self._make_room(MAX_CONNECTIONS - 1)
             with self._lock:
                 self._active[connection] = time.monotonic()
+                self._was_crowded = self._was_crowded or len(self._active) >= CROWD
             threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
 
     def stop(self) -> None:
@@ -118,6 +124,16 @@ class Server:
                 self._active.pop(plain, None)
                 self._active.pop(connection, None)
             connection.close()
+            self._tidy_up()
+
+    def _tidy_up(self) -> None:
+        """When a crowd has gone."""
+        with self._lock:
+            is_over = self._was_crowded and len(self._active) < CROWD / 4
+            if is_over:
+                self._was_crowded = False
+        if is_over:
+            memory.give_back_heap()
 
     def _secured(self, plain: socket.socket) -> socket.socket:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

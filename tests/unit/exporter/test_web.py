@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -148,6 +148,31 @@ def test_silent_connections_block_nobody_and_make_room(monkeypatch: pytest.Monke
         assert silent[0].recv(1) == b""
         for connection in silent:
             connection.close()
+
+
+def test_memory_is_given_back_once_a_crowd_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back: list[int] = []
+    monkeypatch.setattr(server.memory, "give_back_heap", lambda: given_back.append(1))
+    with running() as port:
+        leave_after_one_request(port, server.CROWD - 1)
+        for crowds in (1, 2):
+            leave_after_one_request(port, server.CROWD)
+            until(lambda n=crowds: len(given_back) == n)
+        leave_after_one_request(port, 1)
+    assert len(given_back) == 2
+
+
+def leave_after_one_request(port: int, crowd: int) -> None:
+    """All are there at the same time, and have gone when it returns."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(silent_connection(port)) for _ in range(crowd)]
+        for connection in connections:
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert connection.recv(4096)
+        for connection in connections:
+            connection.shutdown(socket.SHUT_WR)
+        for connection in connections:
+            assert connection.recv(4096) == b""
 
 
 def test_a_dripping_head_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
