@@ -7,6 +7,7 @@ opens a new one.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import socket
@@ -93,6 +94,7 @@ class PostgresCollector:
         self._handle: socket.socket | None = None
         self._slow, self._slow_at = Slow(), float("-inf")
         self._archives = False
+        self._timeline = Timeline()
 
     def collect(self) -> PostgresFacts:
         """Raises SourceError when PostgreSQL does not answer."""
@@ -142,7 +144,9 @@ class PostgresCollector:
         self._archives = bool(row[12])
         if self._slow_age() > 2 * SLOW_S:
             self._renew_slow(connection)
-        return _facts(row, self._slow)
+        facts = _facts(row, self._slow)
+        timeline = self._timeline.known(facts.started_at, facts.timeline)
+        return dataclasses.replace(facts, timeline=timeline)
 
     def _slow_age(self) -> float:
         return time.monotonic() - self._slow_at
@@ -156,6 +160,24 @@ class PostgresCollector:
             hba_hash=_hba_hash(connection),
         )
         self._slow_at = time.monotonic()
+
+
+class Timeline:
+    """The highest timeline that a running PostgreSQL has told: it never goes back to a lower one.
+
+    While nobody leads there is no receiver to ask, and the control file tells of the last
+    restartpoint, which may be timelines ago (seen on the lab: 2 where 4 was replayed).
+    """
+
+    def __init__(self) -> None:
+        self._of, self._highest = 0.0, 0
+
+    def known(self, started_at: float, told: int | None) -> int | None:
+        """Args: when PostgreSQL started, which a rewind or a restore makes it do, in Unix time."""
+        if started_at != self._of:
+            self._of, self._highest = started_at, 0
+        self._highest = max(told or 0, self._highest)
+        return self._highest or None
 
 
 def connect(dsn: str, password_file: str = "", **more: Any) -> psycopg.Connection[Row]:

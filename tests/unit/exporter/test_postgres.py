@@ -14,7 +14,7 @@ from psycopg import sql
 
 from pgha.certificates import certificate_pem, new_key, self_signed
 from pgha_exporter.errors import SourceError
-from pgha_exporter.postgres import PostgresCollector, PostgresFacts, hba_hash
+from pgha_exporter.postgres import PostgresCollector, PostgresFacts, Timeline, hba_hash
 from pgha_exporter.route import RouteCollector
 from pgha_exporter.server import ServerCollector
 from pgha_exporter.source import Source
@@ -110,6 +110,13 @@ def test_a_slot_is_described(collector: PostgresCollector, postgres: Server) -> 
             connection.execute("SELECT pg_drop_replication_slot('postgres_node_9')")
     assert (slot.name, slot.active, slot.status) == ("postgres_node_9", False, "reserved")
     assert slot.retained is not None
+
+
+def test_a_timeline_does_not_go_back_while_postgresql_runs() -> None:
+    timeline = Timeline()
+    told = [(10.0, None), (10.0, 2), (10.0, 4), (10.0, 2), (10.0, None), (10.0, 5)]
+    assert [timeline.known(*each) for each in told] == [None, 2, 4, 4, 4, 5]
+    assert timeline.known(20.0, 3) == 3, "started again: rewound or restored"
 
 
 def test_a_read_only_server_is_not_writable(collector: PostgresCollector, postgres: Server) -> None:
