@@ -173,7 +173,11 @@ class Timeline:
         self._of, self._highest = 0.0, 0
 
     def known(self, started_at: float, told: int | None) -> int | None:
-        """Args: when PostgreSQL started, which a rewind or a restore makes it do, in Unix time."""
+        """The timeline to show; None while none was told.
+
+        Args:
+            started_at: Unix time of PostgreSQL's start, which a rewind or a restore makes new.
+        """
         if started_at != self._of:
             self._of, self._highest = started_at, 0
         self._highest = max(told or 0, self._highest)

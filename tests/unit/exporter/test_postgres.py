@@ -13,6 +13,7 @@ import pytest
 from psycopg import sql
 
 from pgha.certificates import certificate_pem, new_key, self_signed
+from pgha_exporter import queries
 from pgha_exporter.errors import SourceError
 from pgha_exporter.postgres import PostgresCollector, PostgresFacts, Timeline, hba_hash
 from pgha_exporter.route import RouteCollector
@@ -117,6 +118,15 @@ def test_a_timeline_does_not_go_back_while_postgresql_runs() -> None:
     told = [(10.0, None), (10.0, 2), (10.0, 4), (10.0, 2), (10.0, None), (10.0, 5)]
     assert [timeline.known(*each) for each in told] == [None, 2, 4, 4, 4, 5]
     assert timeline.known(20.0, 3) == 3, "started again: rewound or restored"
+
+
+def test_a_lower_timeline_told_later_is_not_shown(
+    collector: PostgresCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = collector.collect().timeline
+    ask, told = queries.facts, "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))"
+    monkeypatch.setattr(queries, "facts", lambda version: ask(version).replace(told, "B'0'"))
+    assert collector.collect().timeline == shown == 1
 
 
 def test_a_read_only_server_is_not_writable(collector: PostgresCollector, postgres: Server) -> None:
