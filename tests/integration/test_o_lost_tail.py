@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from tests.integration.test_n_exporter import Values, of, wait_for
@@ -19,24 +22,30 @@ def test_replicas_are_not_behind_what_a_dead_leader_never_sent(cluster: Lab) -> 
     cluster.until_healthy()
     old = cluster.leader()
     observer = next(server for server in cluster.servers if server != old)
-    lost = write_what_is_never_sent(cluster, old)
-    wait_for(cluster, observer, "the replicas to be behind", is_somebody_behind)
-    with killed(cluster, old, "patroni"):
-        new = eventually(lambda: other_leader(cluster, old), deadline_s=90, what="a new leader")
-        wait_for(
-            cluster, observer, "the others not to be behind",
-            lambda found: is_nobody_behind(found, besides=name_of(cluster, old)),
-        )  # fmt: skip
-        assert position(cluster, new) < lost, "the new leader has passed the lost WAL; no proof"
+    with nothing_sent_by(cluster, old):
+        query(cluster, old, f"SELECT pg_logical_emit_message(true, 'lost', repeat('x', {TAIL}))")
+        lost = position(cluster, old)
+        wait_for(cluster, observer, "the replicas to be behind", is_somebody_behind)
+        with killed(cluster, old, "patroni"):
+            new = eventually(lambda: other_leader(cluster, old), deadline_s=90, what="a new leader")
+            wait_for(
+                cluster, observer, "the others not to be behind",
+                lambda found: is_nobody_behind(found, besides=name_of(cluster, old)),
+            )  # fmt: skip
+            assert position(cluster, new) < lost, "the new leader has passed what is lost: no proof"
     cluster.until_healthy()
     wait_for(cluster, observer, "the old leader to have joined", is_nobody_behind)
 
 
-def write_what_is_never_sent(lab: Lab, leader: str) -> int:
-    """The leader's position behind it, in bytes."""
-    lab.check(leader, "pkill", "-STOP", "-f", "^postgres: .*walsender")
-    query(lab, leader, f"SELECT pg_logical_emit_message(true, 'lost', repeat('x', {TAIL}))")
-    return position(lab, leader)
+@contextmanager
+def nothing_sent_by(lab: Lab, leader: str) -> Iterator[None]:
+    """Its senders frozen for the block; they are gone when it dies."""
+    senders = "^postgres: .*walsender"
+    lab.check(leader, "pkill", "-STOP", "-f", senders)
+    try:
+        yield
+    finally:
+        lab.run(leader, "pkill", "-CONT", "-f", senders)
 
 
 def position(lab: Lab, leader: str) -> int:
