@@ -130,6 +130,8 @@ class Exporter:
         sources.ask()
         postgres, etcd_facts = sources.postgres.wait(until), sources.turns.wait(until)
         patroni = self._patroni(etcd_facts, until)
+        if patroni and patroni.config:
+            sources.turns.lease_renewed_at = patroni.config.lease_at_renewal
         sources.peers.follow(patroni.cluster if patroni else None, until)
         if postgres:
             self._know(postgres.system_identifier)

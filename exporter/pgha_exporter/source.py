@@ -85,6 +85,8 @@ class Source(Generic[T]):
         make: makes the collector; called again when a stuck one is replaced.
         deadline_s: a question's time.
         interval_s: 0 for a source that is asked at a scrape, else how often it is asked besides.
+        pause_s: for one with an interval, how long its last answer (None for a failure) is left to
+            stand; at most the interval, which is the default.
         backs_off: after failures wait before asking again, as `BACKOFF_S` says.
     """
 
@@ -95,6 +97,7 @@ class Source(Generic[T]):
         deadline_s: float,
         *,
         interval_s: float = 0.0,
+        pause_s: Callable[[T | None], float] | None = None,
         backs_off: bool = False,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -102,6 +105,7 @@ class Source(Generic[T]):
         self.name = name
         self.deadline_s = deadline_s
         self.interval_s = interval_s
+        self._pause_s = pause_s or (lambda _: interval_s)
         self._make, self._backs_off = make, backs_off
         self._clock, self._wall = clock, wall
         self._changed = threading.Condition()
@@ -165,7 +169,8 @@ class Source(Generic[T]):
         with self._changed:
             gave_up = self._give_up_if_late(self._clock())
             asked, answered = self._state.asked_at, self._state.answered_at
-            due = answered is None or self._clock() - answered >= self.interval_s
+            pause_s = self._pause_s(self._state.value)
+            due = answered is None or self._clock() - answered >= pause_s
         if gave_up:
             gave_up.abort()
         elif due or asked is not None:

@@ -28,6 +28,9 @@ SQL_DEADLINE_S = 1.5
 AHEAD_S = 2.0
 """How long before a collection is expected its questions are asked, with a tick's imprecision."""
 ROUTE_INTERVAL_S = 30.0
+ROUTE_AGAIN_S = 3.0
+"""How soon a failed check is repeated: several within the 30 s after which PghaRouteWrong fires, so
+that one connection into a failover, or to a replica that just froze, wakes nobody up."""
 SLOW_INTERVAL_S = 60.0
 
 
@@ -148,7 +151,13 @@ def _route(settings: Settings, identifier: Callable[[], str]) -> Source[dict[str
         ),
         9.0,
         interval_s=ROUTE_INTERVAL_S,
+        pause_s=_pause_of_routes,
     )
+
+
+def _pause_of_routes(routes: dict[str, Route] | None) -> float:
+    all_ok = routes is not None and all(route.ok for route in routes.values())
+    return ROUTE_INTERVAL_S if all_ok else ROUTE_AGAIN_S
 
 
 def _files(settings: Settings) -> Source[ServerFacts] | None:

@@ -60,7 +60,7 @@ DEFAULT_IMAGES: dict[str, str] = {
     "etcd": "pgha/etcd:3.5.16-1",
     "patroni": "pgha/patroni:{version}-4.1.5-1",
     "router": "pgha/router:3.0-1.24-1",
-    "exporter": "pgha/exporter:0.1.0-4",
+    "exporter": "pgha/exporter:0.1.0-5",
     "monitoring": "pgha/monitoring:2.53-2",
     "grafana": "grafana/grafana:11.6.0",
 }

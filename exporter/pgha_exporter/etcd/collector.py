@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pgha_exporter.errors import GatewayError, SourceError
-from pgha_exporter.etcd.model import Client, Endpoint, MemberStatus, Peer, Value
+from pgha_exporter.etcd.model import Client, Endpoint, Lease, MemberStatus, Peer, Value
 from pgha_exporter.names import ETCD_BUCKETS, ETCD_OPERATIONS
 from pgha_exporter.source import FRESH_S
 
@@ -22,9 +22,6 @@ T = TypeVar("T")
 
 STEP_S = 0.9
 MEMBERS_S = 60.0
-LEASE_S = 3.0
-"""Age at which the leader's lease is asked for again; at twice that it is no longer known. Both
-are well within Patroni's loop_wait, 10 s by default, after which the leader renews it."""
 AHEAD_S = 0.5 * FRESH_S
 """Age at which a status is renewed after a read: the next one may come `RENEWED_S` later."""
 REBUILD_AFTER = 3
@@ -35,15 +32,15 @@ class EtcdFacts:
     """One member's answer.
 
     ``has_quorum`` tells whether it read with quorum; then ``leader`` is Patroni's leader key, None
-    when there is no such key. ``lease_remaining`` in seconds. ``members`` may be two minutes old,
-    ``status`` `FRESH_S` while the member reads with quorum.
+    when there is no such key. ``lease`` is what this member last told, maybe of an earlier leader.
+    ``members`` may be two minutes old, ``status`` `FRESH_S` while the member reads with quorum.
     """
 
     status: MemberStatus
     has_quorum: bool
     failure: str
     leader: Value | None
-    lease_remaining: float | None
+    lease: Lease | None
     members: tuple[Peer, ...]
     at: float
 
@@ -78,7 +75,8 @@ class MemberCollector:
 
     Args:
         leader_key: Patroni's ``/<namespace>/<scope>/leader``.
-        wants_lease: whether this member is the one to be asked for the lease.
+        wants_lease: whether this member is to be asked for the lease. It is asked besides when it
+            sees one that it has told nothing of.
     """
 
     def __init__(
@@ -95,8 +93,7 @@ class MemberCollector:
         self._failures = 0
         self._status: MemberStatus | None = None
         self._status_at = float("-inf")
-        self._lease: tuple[int, float, float] | None = None
-        self._lease_to_ask = 0
+        self._lease: Lease | None = None
         self._members: tuple[Peer, ...] = ()
         self._members_at = float("-inf")
 
@@ -112,12 +109,10 @@ class MemberCollector:
             raise
 
     def prepare(self) -> None:
-        """While nobody waits: the lease when it was asked for, and whatever will soon be old."""
+        """While nobody waits: whatever will soon be old."""
         client = self._client
         if client is None or self._status is None:
             return
-        if self._lease_to_ask:
-            self._ask_lease(client, self._lease_to_ask)
         if time.monotonic() - self._status_at >= AHEAD_S:
             self._status_now(client)
         self._list_members(client, self._status, MEMBERS_S)
@@ -142,30 +137,20 @@ class MemberCollector:
             known = self._status_now(client)
             leader, failure = self._leader(client, known)
         self._list_members(client, known, 2 * MEMBERS_S)
-        lease = self._lease_of(client, leader.lease) if leader and leader.lease else None
+        if leader and leader.lease:
+            self._ask_lease(client, leader.lease)
         return EtcdFacts(
-            known, not failure, failure, leader, lease, self._members, time.monotonic()
+            known, not failure, failure, leader, self._lease, self._members, time.monotonic()
         )
 
-    def _lease_of(self, client: Client, lease: int) -> float | None:
-        """What is certain of it: as this member said, less the time since then."""
-        is_wanted, left = self._wants_lease(), self._lease_left(lease)
-        self._lease_to_ask = lease if is_wanted and left is not None else 0
-        if is_wanted and left is None:
-            self._ask_lease(client, lease)
-            left = self._lease_left(lease)
-        return left
-
-    def _lease_left(self, lease: int) -> float | None:
-        known, left, at = self._lease or (0, 0.0, 0.0)
-        age = time.monotonic() - at
-        return max(left - age, 0.0) if known == lease and age < 2 * LEASE_S else None
-
     def _ask_lease(self, client: Client, lease: int) -> None:
-        self._lease_to_ask, self._lease = 0, None
+        if self._lease and self._lease.id == lease and not self._wants_lease():
+            return
+        self._lease = None
+        asked_at = time.monotonic()
         left = client.lease_remaining(lease, STEP_S)
         if left is not None:
-            self._lease = (lease, left, time.monotonic())
+            self._lease = Lease(lease, left, asked_at)
 
     def _status_now(self, client: Client) -> MemberStatus:
         self._status = None

@@ -58,6 +58,15 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Lease:
+    """A lease that had ``left`` seconds at a monotonic time, rounded down as etcd does."""
+
+    id: int
+    left: float
+    at: float
+
+
+@dataclass(frozen=True)
 class Event:
     """A change of a key; ``value`` is None when it was deleted."""
 

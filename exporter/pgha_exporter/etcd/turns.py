@@ -4,9 +4,10 @@ Every question costs the exporter CPU, so only one voter is asked when collectio
 quickly: mostly etcd's leader, to which the others would have to turn for a read with quorum (3 ms
 on the lab, 5 to 7 through them), and each of them before its answer is too old. Two rules hold at
 any pace: a collection shows a quorum only after a read with quorum that ended since it began, and
-no member's answer is older than `FRESH_S`, that on the lease than twice `LEASE_S`. Scraped less
-often than that, everybody is asked each time, soon before the collection when its time can be
-guessed.
+no member's answer is older than `FRESH_S`. Scraped less often than that, everybody is asked each
+time, soon before the collection when its time can be guessed.
+
+The lease is asked for when the leader must have renewed it since the last answer, or else is late.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from pgha_exporter.etcd.collector import LEASE_S, EtcdFacts
+from pgha_exporter.etcd.collector import EtcdFacts
+from pgha_exporter.etcd.lease import lease_left
 from pgha_exporter.source import FRESH_S, Source
 
 RENEWED_S = 0.6 * FRESH_S
@@ -26,6 +28,11 @@ class Turns:
 
     Args:
         sources: by endpoint.
+
+    Attributes:
+        lease_renewed_at: seconds that the lease has left when the leader renews it, Patroni's ttl
+            less its loop_wait; infinite while they are unknown, then the lease is asked for in
+            each collection.
     """
 
     def __init__(
@@ -37,7 +44,7 @@ class Turns:
         self._answers: Answers = dict.fromkeys(sources)
         self._asked: set[str] = set()
         self._reader, self._lease_of = "", ""
-        self._lease_at = float("-inf")
+        self.lease_renewed_at = float("inf")
 
     def ask(self) -> None:
         """Ask whoever is due and, for the read with quorum, one voter."""
@@ -95,21 +102,17 @@ class Turns:
             self._sources[url].ask()
 
     def _ask_lease(self, needed_at: float) -> None:
-        """Of who is asked anyway, mostly the leader: it then knows it ahead of the question."""
-        age = needed_at - self._lease_at
-        is_due = age >= (LEASE_S if self._leads(self._reader) else 1.5 * LEASE_S)
-        if is_due and not self._lease_of:
-            self._lease_of, self._lease_at = self._reader, self._clock()
+        """Of who is asked anyway."""
+        reads = [facts for facts in self._answers.values() if facts and facts.has_quorum]
+        left = lease_left(reads, needed_at)
+        if not self._lease_of and (left is None or left < self.lease_renewed_at):
+            self._lease_of = self._reader
 
     def _take(self, urls: Iterable[str], until: float) -> None:
         for url in urls:
-            facts = self._answers[url] = self._sources[url].wait(until)
-            if url != self._lease_of:
-                continue
-            self._lease_of = ""
-            if facts is None or facts.lease_remaining is None:
-                # Without a leader there was none; it is asked for as soon as there is one.
-                self._lease_at = float("-inf")
+            self._answers[url] = self._sources[url].wait(until)
+            if url == self._lease_of:
+                self._lease_of = ""
 
     def _is_due(self, url: str) -> bool:
         return not self._is_fine(url) or self._is_old(url, self._clock())

@@ -58,6 +58,11 @@ class Config:
     standby_cluster: bool
     hash: str
 
+    @property
+    def lease_at_renewal(self) -> float:
+        """Seconds that the leader's lease has left when it is renewed in time."""
+        return self.ttl - self.loop_wait
+
 
 @dataclass(frozen=True)
 class Own:

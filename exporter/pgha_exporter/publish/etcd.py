@@ -5,6 +5,7 @@ from __future__ import annotations
 from pgha.voters import quorum_of
 from pgha_exporter import names
 from pgha_exporter.etcd.collector import Durations, EtcdFacts
+from pgha_exporter.etcd.lease import lease_left
 from pgha_exporter.facts import Facts
 from pgha_exporter.samples import Samples
 
@@ -14,7 +15,7 @@ def publish(samples: Samples, facts: Facts, durations: Durations, quota: int) ->
     if not facts.etcd:
         return
     samples.add(names.ETCD_HAS_QUORUM, facts.has_quorum)
-    samples.add(names.LEADER_LEASE_REMAINING, _lease(facts))
+    samples.add(names.LEADER_LEASE_REMAINING, lease_left(facts.quorum_reads, facts.now))
     _quorum(samples, facts)
     for url, answer in facts.etcd.items():
         _member(samples, name_of(facts, url), answer, quota)
@@ -37,15 +38,6 @@ def tolerance(facts: Facts) -> tuple[int, int]:
     members = facts.etcd_members
     voters = sum(1 for peer in members if not peer.is_learner)
     return voters or len(facts.etcd), healthy
-
-
-def _lease(facts: Facts) -> float | None:
-    """What is certain of it: as the member said that was asked last, less the time since then."""
-    asked = [read for read in facts.quorum_reads if read.lease_remaining]
-    if not asked or facts.leader is None:
-        return None
-    last = max(asked, key=lambda read: read.at)
-    return max((last.lease_remaining or 0.0) - (facts.now - last.at), 0.0)
 
 
 def _quorum(samples: Samples, facts: Facts) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pgha_exporter.etcd.collector import EtcdFacts
-from pgha_exporter.etcd.model import MemberStatus, Peer, Value
+from pgha_exporter.etcd.model import Lease, MemberStatus, Peer, Value
 from pgha_exporter.facts import Facts, Seen
 from pgha_exporter.patroni.model import Own, PatroniFacts
 from pgha_exporter.patroni.parse import parse_cluster, parse_config, parse_own
@@ -62,7 +62,9 @@ def etcd_facts(number: int, leader: str | None = NAMES[0], **changes: Any) -> Et
     status = MemberStatus(number, 1, False, 4096, 2048, 0, 90, 90, (), "3.5.16")
     peers = tuple(Peer(i, f"e{i}", False, (url(i),)) for i in (1, 2, 3))
     key = Value("/service/coolify_postgres/leader", leader, 77) if leader else None
-    return dataclasses.replace(EtcdFacts(status, True, "", key, 25.0, peers, NOW), **changes)
+    return dataclasses.replace(
+        EtcdFacts(status, True, "", key, Lease(77, 25.0, NOW), peers, NOW), **changes
+    )
 
 
 def url(number: int) -> str:

@@ -133,7 +133,9 @@ def test_a_collection_reads_with_quorum_and_writes_nothing() -> None:
         found = collector(etcd)
         facts = found.collect()
         assert (facts.has_quorum, facts.leader) == (True, Value(KEY, "a", 77))
-        assert facts.lease_remaining == pytest.approx(25, abs=0.1)
+        assert facts.lease is not None
+        assert (facts.lease.id, facts.lease.left) == (77, 25)
+        assert facts.lease.at <= facts.at
         found.collect()
         # Alarm, Put, LeaseGrant and the like would be writes through raft.
         assert sorted(set(etcd.calls)) == ["LeaseTimeToLive", "MemberList", "Range", "Status"]
@@ -156,24 +158,24 @@ def test_a_member_that_reads_with_quorum_is_not_asked_for_its_state_each_time() 
             found.collect()
 
 
-def test_a_lease_is_known_between_two_questions_for_it_and_not_for_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    wanted = [True]
+def test_a_member_is_asked_for_a_lease_when_wanted_and_for_one_that_it_has_not_told_of() -> None:
+    wanted = [False]
     with fake_etcd() as etcd:
         etcd.keys = {KEY: ("a", 77)}
         found = MemberCollector(Endpoint(etcd.url), GrpcClient, KEY, Durations(), lambda: wanted[0])
-        assert found.collect().lease_remaining == pytest.approx(25, abs=0.1)
+
+        def asked() -> int:
+            found.collect()
+            return etcd.calls.count("LeaseTimeToLive")
+
+        assert [asked(), asked()] == [1, 1]
+        wanted[0] = True
+        assert [asked(), asked()] == [2, 3]
         wanted[0] = False
-        left = found.collect().lease_remaining
-        assert left is not None
-        assert 24 < left < 25
-        assert etcd.calls.count("LeaseTimeToLive") == 1
-        etcd.keys = {KEY: ("b", 78)}
-        assert found.collect().lease_remaining is None
+        etcd.keys = {KEY: ("b", 78)}  # gone already; the next question may find it
+        assert found.collect().lease is None
         etcd.keys = {KEY: ("a", 77)}
-        monkeypatch.setattr("pgha_exporter.etcd.collector.LEASE_S", -1.0)
-        assert found.collect().lease_remaining is None
+        assert found.collect().lease is not None
 
 
 def test_a_member_without_quorum_answers_but_has_none() -> None:

@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pgha_exporter import names
 from pgha_exporter.changes import ChangeCounts
-from pgha_exporter.etcd.collector import Durations
+from pgha_exporter.etcd.collector import Durations, EtcdFacts
+from pgha_exporter.etcd.model import Lease
 from pgha_exporter.exporter import Collection, Exporter
 from pgha_exporter.facts import Facts, Seen
 from pgha_exporter.lag import WalHistory
@@ -25,7 +26,7 @@ from pgha_exporter.route import Route
 from pgha_exporter.samples import Samples
 from pgha_exporter.server import ServerFacts, Space
 from pgha_exporter.settings import Settings
-from pgha_exporter.source import Status
+from pgha_exporter.source import FRESH_S, Status
 from pgha_exporter.sources import patroni_prefix
 from pgha_exporter.web.config import Access
 from pgha_exporter.web.home import home
@@ -43,6 +44,7 @@ from tests.unit.exporter.support import (
     leader_own,
     own,
     postgres_facts,
+    until,
     url,
 )
 
@@ -400,12 +402,36 @@ def test_positions_of_a_replaced_database_system_are_forgotten() -> None:
         assert exporter._history.newest is None
 
 
+def shown_lease(*reads: EtcdFacts) -> float | None:
+    etcd = {url(number): read for number, read in enumerate(reads)}
+    return published(healthy(etcd=etcd)).value(names.LEADER_LEASE_REMAINING)
+
+
 def test_the_lease_is_shown_less_the_time_since_it_was_asked_for() -> None:
-    older = etcd_facts(1, at=NOW - 2, lease_remaining=25.0)
-    reads = {url(1): older, url(2): etcd_facts(2, lease_remaining=None)}
-    assert published(healthy(etcd=reads)).value(names.LEADER_LEASE_REMAINING) == 23
-    free = {url(1): older, url(2): etcd_facts(2, leader=None, lease_remaining=None)}
-    assert published(healthy(etcd=free)).value(names.LEADER_LEASE_REMAINING) is None
+    older = etcd_facts(1, at=NOW - 2, lease=Lease(77, 25.0, NOW - 2))
+    assert shown_lease(older, etcd_facts(2, lease=None)) == 23
+    assert shown_lease(older, etcd_facts(2, leader=None, lease=None)) is None
+    assert shown_lease(etcd_facts(1, lease=Lease(77, 2.0, NOW - 3))) == 0
+
+
+def test_a_member_that_was_asked_before_a_renewal_does_not_hide_it() -> None:
+    renewed = etcd_facts(1, at=NOW - 1, lease=Lease(77, 29.0, NOW - 1))
+    assert shown_lease(renewed, etcd_facts(2, lease=Lease(77, 22.0, NOW - 6))) == 28
+
+
+def test_neither_an_earlier_leaders_lease_nor_an_old_answer_is_shown() -> None:
+    earlier = etcd_facts(1, lease=Lease(76, 29.0, NOW))
+    assert shown_lease(earlier, etcd_facts(2, lease=Lease(77, 22.0, NOW - FRESH_S))) is None
+
+
+def test_a_route_that_failed_is_checked_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgha_exporter.sources.ROUTE_AGAIN_S", 0.0)
+    with running(route_host="127.0.0.1", route_rw_port=1, route_ro_port=1) as exporter:
+        checked = [0.0]
+        for _ in range(3):  # a tick each
+            assert until(lambda: exporter._sources.statuses()["route"].last_success > checked[-1])
+            checked.append(exporter._sources.statuses()["route"].last_success)
+        assert checked[-1] - checked[1] < 5
 
 
 def test_patroni_is_asked_again_when_etcd_names_another_leader() -> None:

@@ -214,6 +214,23 @@ def test_a_source_with_an_interval_is_asked_when_due(questions: Questions) -> No
     assert source.recent() is None
 
 
+def test_an_answer_that_is_not_fine_is_asked_for_again_sooner(questions: Questions) -> None:
+    now, fine = [100.0], [False]
+    source: Source[object] = Source(
+        "x", lambda: questions, 1.0, interval_s=15, clock=lambda: now[0],
+        pause_s=lambda value: 15 if value and fine[0] else 4,
+    )  # fmt: skip
+    for asked in (1, 2, 3):
+        source.tick()
+        assert until(lambda n=asked: questions.asked == n)
+        assert until(lambda: not source.is_asked)
+        now[0] += 4
+    fine[0] = True
+    source.tick()
+    time.sleep(0.05)
+    assert questions.asked == 3
+
+
 def test_a_stopped_source_ends_its_thread() -> None:
     source: Source[object] = Source("to-be-stopped", Questions, 1.0)
     source.stop()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from pgha_exporter.errors import SourceError
 from pgha_exporter.etcd.collector import EtcdFacts
+from pgha_exporter.etcd.model import Lease
 from pgha_exporter.etcd.turns import Answers, Turns
 from pgha_exporter.source import FRESH_S, Source
 from tests.unit.exporter.support import etcd_facts
@@ -25,7 +26,9 @@ class Member:
         self.asked = 0
         self.lives = self.has_quorum = True
         self.is_learner = False
-        self.lease: float | None = None
+        self.left: float | None = 30.0
+        self.lease: Lease | None = None
+        self.wants_lease: Callable[[], bool] = lambda: False
 
     def collect(self) -> EtcdFacts:
         self.asked += 1
@@ -33,12 +36,14 @@ class Member:
             raise SourceError("refused", "nobody there")
         status = dataclasses.replace(etcd_facts(self.number).status, is_learner=self.is_learner)
         quorum = self.has_quorum and not self.is_learner
+        if self.wants_lease():
+            self.lease = Lease(77, self.left, self.clock[0]) if self.left else None
         return etcd_facts(
             self.number,
             status=status,
             has_quorum=quorum,
             leader=etcd_facts(1).leader if quorum else None,
-            lease_remaining=self.lease,
+            lease=self.lease,
             at=self.clock[0],
         )
 
@@ -59,6 +64,8 @@ class Cluster:
         }
         self.sources = sources
         self.turns = Turns(sources, clock=self.now)
+        for name, member in self.members.items():
+            member.wants_lease = lambda n=name: self.turns.wants_lease(n)  # type: ignore[misc]
 
     def now(self) -> float:
         return self.clock[0]
@@ -147,17 +154,33 @@ def test_a_learner_is_asked_when_its_answer_is_old_and_reads_nothing(cluster: Cl
     assert "e2" in cluster.collect()[0]
 
 
-def test_the_lease_is_asked_of_one_member_when_it_is_due(cluster: Cluster) -> None:
-    wanted = []
-    for _ in range(6):
-        cluster.clock[0] += 1
-        cluster.turns.ask()
-        wanted.append([name for name in cluster.members if cluster.turns.wants_lease(name)])
-        for name, member in cluster.members.items():
-            # At 105 there is no leader: it is asked for again at once.
-            member.lease = 25.0 if name in wanted[-1] and cluster.clock[0] != 105 else None
-        cluster.turns.wait(time.monotonic() + 5)
-    assert [len(names) for names in wanted] == [1, 0, 0, 1, 1, 0]
+def asked_for_lease(cluster: Cluster, left: float | None = 30.0) -> list[str]:
+    """Who is asked for the lease in the next collection, where everybody would answer ``left``."""
+    cluster.clock[0] += 1
+    for member in cluster.members.values():
+        member.left = left
+    cluster.turns.ask()
+    wanted = [name for name in cluster.members if cluster.turns.wants_lease(name)]
+    cluster.turns.wait(time.monotonic() + 5)
+    return wanted
+
+
+def test_the_lease_is_asked_for_when_it_must_have_been_renewed(cluster: Cluster) -> None:
+    cluster.turns.lease_renewed_at = 26.0
+    asked = [len(asked_for_lease(cluster)) for _ in range(11)]
+    # 30 left in the collection before; five seconds later that is less than 26.
+    assert asked == [0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]
+
+
+def test_a_lease_that_is_renewed_late_is_asked_for_each_time(cluster: Cluster) -> None:
+    asked_for_lease(cluster, 26)
+    cluster.turns.lease_renewed_at = 26.0
+    assert [len(asked_for_lease(cluster, left)) for left in (25, 24, 23, None, 30)] == [1] * 5
+    assert asked_for_lease(cluster) == []
+
+
+def test_without_patronis_settings_the_lease_is_asked_for_each_time(cluster: Cluster) -> None:
+    assert [len(asked_for_lease(cluster)) for _ in range(3)] == [1, 1, 1]
 
 
 def test_where_there_is_no_etcd_nobody_is_asked() -> None:

@@ -87,7 +87,7 @@ def test_one_image_can_be_replaced(pillar: dict[str, Any]) -> None:
         "registry.example:5000/pgha/etcd:3.5.16-1",
         "pgha/patroni:16-4.1.5-1",
         "pgha/router:3.0-1.24-1",
-        "pgha/exporter:0.1.0-4",
+        "pgha/exporter:0.1.0-5",
         "pgha/monitoring:2.53-2",
         "grafana/grafana:11.6.0",
     )
