@@ -434,6 +434,13 @@ def test_a_route_that_failed_is_checked_again_soon(monkeypatch: pytest.MonkeyPat
         assert checked[-1] - checked[1] < 5
 
 
+def test_when_the_lease_is_renewed_is_told_by_patroni() -> None:
+    with running() as exporter:
+        assert exporter._sources.turns.lease_renewed_at == float("inf")
+        exporter.collect()
+        assert exporter._sources.turns.lease_renewed_at == 30 - 10  # ttl - loop_wait
+
+
 def test_patroni_is_asked_again_when_etcd_names_another_leader() -> None:
     key = f"{patroni_prefix(Settings(scope='main', member=ME))}leader"
     with fake_patroni() as patroni, fake_etcd() as etcd:
