@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from grafana.src import rulefiles
+from pgha_exporter.exporter import TICK_S
+from pgha_exporter.sources import ROUTE_AGAIN_S, ROUTE_INTERVAL_S
 
-RUNBOOKS = rulefiles.REPOSITORY / "docs" / "runbooks"
+DOCS = rulefiles.REPOSITORY / "docs"
+RUNBOOKS = DOCS / "runbooks"
 ALERTS = rulefiles.alerts()
 PAGES = sorted(RUNBOOKS.glob("*.md"))
 
@@ -36,6 +39,15 @@ def test_a_page_gives_the_severity_and_the_delay_of_the_rule(rule: rulefiles.Rul
 
     sentence = f"Severity {rule.severity}, {hold}. {rule.annotations['description']}"
     assert page.splitlines()[2] == sentence
+
+
+def test_a_route_is_tried_as_often_as_the_pages_say_and_several_times_before_its_alert() -> None:
+    rule = next(rule for rule in ALERTS if rule.name == "PghaRouteWrong")
+    assert int(rule.hold.removesuffix("s")) > 3 * (ROUTE_AGAIN_S + TICK_S)
+
+    often = f"every {ROUTE_INTERVAL_S:g} s, and every {ROUTE_AGAIN_S:g} s after a failure"
+    for page in ("runbooks/PghaRouteWrong.md", "monitoring-exporter.md"):
+        assert often in (DOCS / page).read_text(), page
 
 
 def test_there_is_no_page_for_an_alert_that_does_not_exist() -> None:
